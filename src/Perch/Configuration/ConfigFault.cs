@@ -1,0 +1,11 @@
+namespace Perch.Configuration;
+
+/// <summary>One thing that is wrong with the configuration.</summary>
+/// <param name="Key">The full key, e.g. <c>Perch:Endpoints:echo:Port</c>.</param>
+/// <param name="Problem">What is wrong, with the value as it was read.</param>
+/// <param name="Cure">What to write instead.</param>
+public sealed record ConfigFault(string Key, string Problem, string Cure)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Key}: {Problem}. {Cure}.";
+}

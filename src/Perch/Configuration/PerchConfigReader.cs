@@ -1,0 +1,125 @@
+using System.Net;
+using System.Text;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+using Perch.Endpoints;
+
+namespace Perch.Configuration;
+
+/// <summary>Reads the <c>Perch</c> section whole, with every fault that is in it.</summary>
+internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRegistry protocols, IHostEnvironment environment)
+{
+    /// <summary>The longest path that fits sockaddr_un (unix(7)), less its terminating NUL.</summary>
+    private const int MaxUnixPathBytes = 107;
+
+    /// <exception cref="PerchConfigurationException">It has faults.</exception>
+    public PerchConfig Read()
+    {
+        var faults = new List<ConfigFault>();
+        var binder = new StrictBinder(faults);
+        var settings = new PerchSettings();
+        var section = configuration.GetSection("Perch");
+        binder.Read(section, settings, nameof(PerchConfig.Endpoints));
+
+        var endpoints = new Dictionary<string, EndpointConfig>(StringComparer.OrdinalIgnoreCase);
+        foreach (var child in section.GetSection(nameof(PerchConfig.Endpoints)).GetChildren())
+        {
+            if (ReadEndpoint(child, settings, binder, faults) is { } endpoint) endpoints.Add(endpoint.Name, endpoint);
+        }
+
+        AddDuplicates(endpoints.Values, section, faults);
+        if (faults.Count > 0) throw new PerchConfigurationException([.. faults.Distinct()]);
+        return new(endpoints, settings.Shutdown);
+    }
+
+    /// <returns>Null where it is not enabled or too faulty to go on with.</returns>
+    private EndpointConfig? ReadEndpoint(IConfigurationSection section, PerchSettings perch, StrictBinder binder, List<ConfigFault> faults)
+    {
+        var settings = new EndpointSettings();
+        binder.Read(section, settings, nameof(EndpointConfig.Guards), nameof(EndpointConfig.Options));
+        var guards = perch.Defaults.Guards with { };
+        binder.Read(section.GetSection(nameof(EndpointConfig.Guards)), guards);
+        var protocol = FindProtocol(section, settings, faults);
+        var listen = ReadAddress(section, settings, perch, faults);
+        if (protocol is null) return null;
+
+        var options = Activator.CreateInstance(protocol.OptionsType)!;
+        var optionsSection = section.GetSection(nameof(EndpointConfig.Options));
+        binder.Read(optionsSection, options);
+        if (listen is null || !settings.Enabled) return null;
+        return new()
+        {
+            Name = section.Key,
+            Listen = listen,
+            Protocol = protocol,
+            Guards = guards,
+            TotalConnections = perch.MaxConnections,
+            Options = options,
+            OptionsText = Flatten(optionsSection),
+        };
+    }
+
+    private ProtocolDescriptor? FindProtocol(IConfigurationSection section, EndpointSettings settings, List<ConfigFault> faults)
+    {
+        var found = settings.Protocol is { } name ? protocols.Find(name) : null;
+        if (found is null)
+        {
+            faults.Add(new($"{section.Path}:Protocol",
+                settings.Protocol is null ? "is missing" : $"'{settings.Protocol}' is not a known protocol",
+                $"Write one of: {string.Join(", ", protocols.Names)}"));
+        }
+
+        return found;
+    }
+
+    private ListenAddress? ReadAddress(IConfigurationSection section, EndpointSettings settings, PerchSettings perch, List<ConfigFault> faults)
+    {
+        if (settings.Port is null == settings.UnixSocket is null)
+        {
+            faults.Add(new($"{section.Path}:Port", settings.Port is null ? "is missing" : "stands beside UnixSocket",
+                "Write either Port (0 to 65535) or UnixSocket (a path)"));
+            return null;
+        }
+
+        if (settings.UnixSocket is { } path)
+        {
+            var full = Path.GetFullPath(path, environment.ContentRootPath);
+            if (path.Length > 0 && Encoding.UTF8.GetByteCount(full) <= MaxUnixPathBytes) return new(null, 0, full, settings.Backlog);
+            faults.Add(new($"{section.Path}:UnixSocket", $"'{full}' is {(path.Length == 0 ? "empty" : "too long")}",
+                $"Write a path of at most {MaxUnixPathBytes} bytes, counted from the root"));
+            return null;
+        }
+
+        var address = settings.Address ?? perch.Address;
+        if (IPAddress.TryParse(address, out var ip)) return new(ip, settings.Port!.Value, null, settings.Backlog);
+        faults.Add(new(settings.Address is null ? "Perch:Address" : $"{section.Path}:Address", $"'{address}' is not an IP address",
+            "Write for example 127.0.0.1, 0.0.0.0 (every IPv4 address), ::1 or :: (every address)"));
+        return null;
+    }
+
+    private static void AddDuplicates(IEnumerable<EndpointConfig> endpoints, IConfigurationSection section, List<ConfigFault> faults)
+    {
+        var seen = new List<EndpointConfig>();
+        foreach (var endpoint in endpoints)
+        {
+            var first = seen.Find(other => Overlap(other.Listen, endpoint.Listen));
+            if (first is null) seen.Add(endpoint);
+            else if (endpoint.Listen.UnixSocket is { } path)
+                faults.Add(new($"{section.Path}:Endpoints:{endpoint.Name}:UnixSocket", $"'{path}' is the socket of endpoint '{first.Name}' too", "Give each endpoint a socket of its own"));
+            else
+                faults.Add(new($"{section.Path}:Endpoints:{endpoint.Name}:Port", $"{endpoint.Listen.Port} is the port of endpoint '{first.Name}' too", "Give each endpoint a port or an address of its own"));
+        }
+    }
+
+    private static bool Overlap(ListenAddress a, ListenAddress b)
+    {
+        if (a.UnixSocket is not null || b.UnixSocket is not null) return a.UnixSocket == b.UnixSocket;
+        return a.Port != 0 && a.Port == b.Port && (a.Address!.Equals(b.Address) || IsAny(a.Address) || IsAny(b.Address!));
+    }
+
+    private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+
+    private static string Flatten(IConfigurationSection section) => string.Join('\n',
+        section.AsEnumerable(makePathsRelative: true).Where(p => p.Value is not null)
+            .Select(p => $"{p.Key}={p.Value}").Order(StringComparer.OrdinalIgnoreCase));
+}

@@ -1,0 +1,27 @@
+using System.ComponentModel.DataAnnotations;
+using Perch.Diagnostics;
+using Perch.Endpoints;
+using Perch.Lifecycle;
+
+namespace Perch.Configuration;
+
+/// <summary>The keys of the <c>Perch</c> section, besides <c>Endpoints</c>.</summary>
+internal sealed class PerchSettings
+{
+    /// <summary>The address that endpoints bind by default. Default 127.0.0.1.</summary>
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>Most connections over all endpoints. Default: what the limit of open files leaves.</summary>
+    [Range(1, 10_000_000)]
+    public int MaxConnections { get; set; } = FileDescriptors.ConnectionCapacity();
+
+    public DefaultSettings Defaults { get; set; } = new();
+
+    public ShutdownOptions Shutdown { get; set; } = new();
+}
+
+/// <summary>What every endpoint inherits.</summary>
+internal sealed class DefaultSettings
+{
+    public GuardOptions Guards { get; set; } = new();
+}

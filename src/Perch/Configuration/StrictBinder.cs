@@ -1,0 +1,106 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Reflection;
+using Microsoft.Extensions.Configuration;
+
+namespace Perch.Configuration;
+
+/// <summary>
+/// Reads a configuration section into an options object and reports every fault: unknown keys, values of the wrong
+/// kind, values that a <see cref="ValidationAttribute"/> or <see cref="IValidatableObject"/> refuses.
+/// (The framework's binder stops at the first value it cannot convert and names neither range nor cure.)
+/// </summary>
+internal sealed class StrictBinder(List<ConfigFault> faults)
+{
+    /// <param name="section">What to read.</param>
+    /// <param name="target">Where to put it; properties without a key keep their value.</param>
+    /// <param name="elsewhere">Keys that are known but read by someone else.</param>
+    public void Read(IConfigurationSection section, object target, params string[] elsewhere)
+    {
+        var properties = target.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(p => p.SetMethod is { IsPublic: true })
+            .ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
+        if (section.Value is { Length: > 0 } text)
+            faults.Add(new(section.Path, $"is the value '{text}', not a section", "Write an object: { ... }"));
+
+        foreach (var child in section.GetChildren())
+        {
+            if (properties.TryGetValue(child.Key, out var property)) ReadProperty(child, target, property);
+            else if (!elsewhere.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) AddUnknown(child, [.. properties.Keys, .. elsewhere]);
+        }
+
+        Validate(section, target);
+    }
+
+    private void ReadProperty(IConfigurationSection section, object target, PropertyInfo property)
+    {
+        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        if (section.Value is null && !section.GetChildren().Any()) return;
+        if (type.IsClass && type != typeof(string))
+        {
+            Read(section, property.GetValue(target)!);
+            return;
+        }
+
+        if (section.Value is not { } text || section.GetChildren().Any())
+            faults.Add(new(section.Path, "is a section, not a value", $"Write {Kind(type)}"));
+        else if (TryConvert(text, type, out var value))
+            property.SetValue(target, value);
+        else
+            faults.Add(new(section.Path, $"'{text}' is not {Kind(type)}", Cure(type)));
+    }
+
+    private void Validate(IConfigurationSection section, object target)
+    {
+        var results = new List<ValidationResult>();
+        Validator.TryValidateObject(target, new(target), results, validateAllProperties: true);
+        foreach (var result in results)
+        {
+            var member = result.MemberNames.FirstOrDefault();
+            var key = member is null ? section.Path : ConfigurationPath.Combine(section.Path, member);
+            var range = member is null ? null : target.GetType().GetProperty(member)?.GetCustomAttribute<RangeAttribute>();
+            var value = member is null ? null : target.GetType().GetProperty(member)?.GetValue(target);
+            faults.Add(range is null
+                ? new(key, result.ErrorMessage ?? "is not valid", "Correct the value")
+                : new(key, $"{value} is out of range", $"Write a value between {range.Minimum} and {range.Maximum}"));
+        }
+    }
+
+    private void AddUnknown(IConfigurationSection child, IEnumerable<string> known) => faults.Add(new(
+        child.Path, "is not a known key", $"Known here: {string.Join(", ", known.Order(StringComparer.Ordinal))}"));
+
+    private static bool TryConvert(string text, Type type, out object? value)
+    {
+        value = null;
+        if (type == typeof(string)) value = text;
+        else if (type.IsEnum) return !int.TryParse(text, CultureInfo.InvariantCulture, out _) && Enum.TryParse(type, text, ignoreCase: true, out value);
+        // "60" would be sixty days.
+        else if (type == typeof(TimeSpan)) value = text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) ? span : null;
+        else
+        {
+            try
+            {
+                value = TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text);
+            }
+            catch (Exception e) when (e is ArgumentException or FormatException or NotSupportedException or OverflowException)
+            {
+                return false;
+            }
+        }
+
+        return value is not null;
+    }
+
+    private static string Kind(Type type) =>
+        type == typeof(bool) ? "true or false"
+        : type == typeof(TimeSpan) ? "a time span"
+        : type == typeof(string) ? "text"
+        : type.IsEnum ? "one of the known words"
+        : "a number that fits";
+
+    private static string Cure(Type type) =>
+        type.IsEnum ? $"Write one of: {string.Join(", ", Enum.GetNames(type))}"
+        : type == typeof(TimeSpan) ? "Write hh:mm:ss, for example 00:01:30"
+        : $"Write {Kind(type)}";
+}

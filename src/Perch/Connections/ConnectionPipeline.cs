@@ -1,0 +1,39 @@
+using Microsoft.AspNetCore.Connections;
+using Perch.Endpoints;
+
+namespace Perch.Connections;
+
+/// <summary>
+/// The order of the pipeline, outermost first. Nothing else composes middleware.
+/// A guard that comes later takes its place here: PROXY protocol, caps per address and TLS between close and timeouts.
+/// </summary>
+internal static class ConnectionPipeline
+{
+    public static ConnectionDelegate Build(EndpointConfig endpoint, ConnectionHandler handler, PipelineServices services)
+    {
+        var traffic = services.Registry.TrafficOf(endpoint.Name, endpoint.Protocol.Name);
+        var outcome = new OutcomeMiddleware(traffic, services);
+        var admission = new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards);
+        var timeouts = new TimeoutMiddleware(endpoint.Guards, endpoint.Protocol.ServerSpeaksFirst, services.Time);
+
+        return Compose(handler.OnConnectedAsync,
+            outcome.OnConnectionAsync,
+            admission.OnConnectionAsync,
+            CloseMiddleware.OnConnectionAsync,
+            timeouts.OnConnectionAsync,
+            ByteCountMiddleware.OnConnectionAsync);
+    }
+
+    private static ConnectionDelegate Compose(
+        ConnectionDelegate handler, params ReadOnlySpan<Func<ConnectionContext, ConnectionDelegate, Task>> outermostFirst)
+    {
+        var next = handler;
+        for (var i = outermostFirst.Length - 1; i >= 0; i--)
+        {
+            var (middleware, inner) = (outermostFirst[i], next);
+            next = connection => middleware(connection, inner);
+        }
+
+        return next;
+    }
+}

@@ -1,0 +1,85 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Perch.Endpoints;
+
+namespace Perch.Connections;
+
+/// <summary>
+/// One connection while it lives. The counters are written by the connection's own reads and flushes and read by the
+/// heartbeat and by scrapes without a lock: each is one aligned word that only grows, so a reader sees an old value at worst.
+/// </summary>
+internal sealed class ConnectionState : IPerchConnectionFeature
+{
+    private const int Unset = -1;
+
+    private readonly ConnectionContext _connection;
+    private int _outcome = Unset;
+
+    public ConnectionState(ConnectionContext connection, EndpointTraffic traffic, TimeProvider time)
+    {
+        _connection = connection;
+        Traffic = traffic;
+        Owner = connection.Features.Get<Endpoint>();
+        Peer = Describe(connection.RemoteEndPoint);
+        StartedAt = time.GetUtcNow();
+        StartTimestamp = time.GetTimestamp();
+    }
+
+    public string Id => _connection.ConnectionId;
+
+    public EndpointTraffic Traffic { get; }
+
+    /// <summary>The endpoint that accepted it.</summary>
+    public Endpoint? Owner { get; }
+
+    string IPerchConnectionFeature.Endpoint => Traffic.Endpoint;
+
+    string IPerchConnectionFeature.Protocol => Traffic.Protocol;
+
+    public string Peer { get; }
+
+    public DateTimeOffset StartedAt { get; }
+
+    public long StartTimestamp { get; }
+
+    public long BytesReceived { get; set; }
+
+    public long BytesSent { get; set; }
+
+    public long Messages { get; set; }
+
+    /// <summary>The handler waits for the peer to send.</summary>
+    public bool ReadPending { get; set; }
+
+    /// <summary>Odd while a flush waits for the peer to read; every such wait has a number of its own.</summary>
+    public int FlushWaits { get; private set; }
+
+    /// <summary>The peer's end of stream was read.</summary>
+    public bool PeerClosed { get; set; }
+
+    /// <summary>A flush found that nobody reads any more.</summary>
+    public bool PeerGone { get; set; }
+
+    public ConnectionOutcome? Outcome => Volatile.Read(ref _outcome) is var value && value == Unset ? null : (ConnectionOutcome)value;
+
+    public bool TrySetOutcome(ConnectionOutcome outcome) =>
+        Interlocked.CompareExchange(ref _outcome, (int)outcome, Unset) == Unset;
+
+    public void BeginFlushWait() => FlushWaits |= 1;
+
+    public void EndFlushWait() => FlushWaits += FlushWaits & 1;
+
+    /// <summary>Names the outcome and takes the socket away; the handler sees an aborted connection.</summary>
+    public void Abort(ConnectionOutcome outcome)
+    {
+        if (TrySetOutcome(outcome))
+            _connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
+    }
+
+    private static string Describe(EndPoint? peer) => peer switch
+    {
+        IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip => new IPEndPoint(ip.Address.MapToIPv4(), ip.Port).ToString(),
+        IPEndPoint ip => ip.ToString(),
+        _ => "unix",
+    };
+}

@@ -1,0 +1,76 @@
+namespace Perch.Connections;
+
+/// <summary>
+/// What one endpoint has carried since the process started, and its live connections. A connection's counters are
+/// added to the totals in the same step that takes it out of the live set, so that a sum over both never goes back.
+/// </summary>
+internal sealed class EndpointTraffic(string endpoint, string protocol)
+{
+    private readonly Lock _lock = new();
+    private readonly HashSet<ConnectionState> _live = [];
+    private readonly long[] _ended = new long[Enum.GetValues<ConnectionOutcome>().Length];
+    private long _accepted;
+    private long _received;
+    private long _sent;
+    private long _messages;
+    private int _admitted;
+
+    public string Endpoint { get; } = endpoint;
+
+    public string Protocol { get; } = protocol;
+
+    public void Add(ConnectionState connection)
+    {
+        lock (_lock)
+        {
+            _accepted++;
+            _live.Add(connection);
+        }
+    }
+
+    /// <returns>Whether this call ended it; a second one changes nothing.</returns>
+    public bool Remove(ConnectionState connection, ConnectionOutcome outcome)
+    {
+        lock (_lock)
+        {
+            if (!_live.Remove(connection)) return false;
+            _ended[(int)outcome]++;
+            _received += connection.BytesReceived;
+            _sent += connection.BytesSent;
+            _messages += connection.Messages;
+            return true;
+        }
+    }
+
+    public ConnectionState[] Live()
+    {
+        lock (_lock) return [.. _live];
+    }
+
+    public TrafficTotals Totals()
+    {
+        lock (_lock)
+        {
+            var totals = new TrafficTotals(_live.Count, _accepted, _received, _sent, _messages, [.. _ended]);
+            foreach (var connection in _live)
+            {
+                totals = totals with
+                {
+                    Received = totals.Received + connection.BytesReceived,
+                    Sent = totals.Sent + connection.BytesSent,
+                    Messages = totals.Messages + connection.Messages,
+                };
+            }
+
+            return totals;
+        }
+    }
+
+    public bool TryAdmit(int cap) => Slots.TryTake(ref _admitted, cap);
+
+    public void Release() => Interlocked.Decrement(ref _admitted);
+}
+
+/// <summary>A consistent reading of one endpoint's counters; <c>Ended</c> is indexed by outcome.</summary>
+internal readonly record struct TrafficTotals(
+    int Active, long Accepted, long Received, long Sent, long Messages, long[] Ended);

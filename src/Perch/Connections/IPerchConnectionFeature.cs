@@ -1,0 +1,24 @@
+namespace Perch.Connections;
+
+/// <summary>
+/// What the host knows of a connection, for handlers that are plain
+/// <see cref="Microsoft.AspNetCore.Connections.ConnectionHandler"/>s. Found in
+/// <c>connection.Features</c>; absent where a handler runs outside the host.
+/// </summary>
+public interface IPerchConnectionFeature
+{
+    /// <summary>The endpoint's name in the configuration.</summary>
+    string Endpoint { get; }
+
+    /// <summary>The protocol's name.</summary>
+    string Protocol { get; }
+
+    /// <summary>Messages handled so far; a handler with messages of its own adds to it from one thread at a time.</summary>
+    long Messages { get; set; }
+
+    /// <summary>
+    /// Names the outcome. The first call wins; where none is made the host derives the outcome from how the handler ended.
+    /// </summary>
+    /// <returns>Whether this call was the first.</returns>
+    bool TrySetOutcome(ConnectionOutcome outcome);
+}

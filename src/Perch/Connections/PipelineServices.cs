@@ -1,0 +1,17 @@
+using Microsoft.Extensions.Logging;
+using Perch.Diagnostics;
+
+namespace Perch.Connections;
+
+/// <summary>What every endpoint's pipeline shares.</summary>
+internal sealed class PipelineServices(
+    ConnectionRegistry registry, PerchMetrics metrics, TimeProvider time, ILoggerFactory loggers)
+{
+    public ConnectionRegistry Registry { get; } = registry;
+
+    public PerchMetrics Metrics { get; } = metrics;
+
+    public TimeProvider Time { get; } = time;
+
+    public ILogger Logger { get; } = loggers.CreateLogger("Perch.Connections");
+}

@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Perch.Connections;
+
+namespace Perch.Diagnostics;
+
+/// <summary>
+/// The instruments of the meter <c>Perch</c>. What can be counted on the connection itself is observed at the scrape,
+/// so that a message costs no instrument; only durations are recorded as they happen.
+/// </summary>
+internal sealed class PerchMetrics : IDisposable
+{
+    public const string MeterName = "Perch";
+
+    private static readonly string[] OutcomeNames = Enum.GetNames<ConnectionOutcome>();
+
+    private readonly Meter _meter;
+    private readonly ConnectionRegistry _registry;
+    private readonly Histogram<double> _connectionDuration;
+
+    public PerchMetrics(IMeterFactory meters, ConnectionRegistry registry)
+    {
+        _registry = registry;
+        _meter = meters.Create(MeterName);
+        _connectionDuration = _meter.CreateHistogram<double>("perch.connection.duration", "s", "From accept to close.");
+        MessageDuration = _meter.CreateHistogram<double>("perch.message.duration", "s", "From a complete message to its handler's return.");
+        _meter.CreateObservableUpDownCounter("perch.connections.active", () => Observe(t => t.Active), "{connection}", "Connections that are open now.");
+        _meter.CreateObservableCounter("perch.connections.accepted", () => Observe(t => t.Accepted), "{connection}", "Connections accepted, the rejected ones too.");
+        _meter.CreateObservableCounter("perch.connections.ended", ObserveEnded, "{connection}", "Connections that ended, by outcome.");
+        _meter.CreateObservableCounter("perch.bytes.received", () => Observe(t => t.Received), "By", "Bytes that handlers were given.");
+        _meter.CreateObservableCounter("perch.bytes.sent", () => Observe(t => t.Sent), "By", "Bytes that handlers wrote.");
+        _meter.CreateObservableCounter("perch.messages", () => Observe(t => t.Messages), "{message}", "Messages handled.");
+    }
+
+    /// <summary>Recorded by the handler shapes that know messages.</summary>
+    public Histogram<double> MessageDuration { get; }
+
+    public void ObserveEndpointStates(Func<IEnumerable<Measurement<int>>> states) =>
+        _meter.CreateObservableGauge("perch.endpoint.state", states, "{endpoint}", "1 for the state that the endpoint is in.");
+
+    public void ConnectionEnded(EndedConnection ended) => _connectionDuration.Record(ended.Duration.TotalSeconds,
+        new TagList { { "endpoint", ended.Endpoint }, { "protocol", ended.Protocol }, { "outcome", OutcomeNames[(int)ended.Outcome] } });
+
+    public void Dispose() => _meter.Dispose();
+
+    private List<Measurement<long>> Observe(Func<TrafficTotals, long> value) =>
+        [.. _registry.Traffic.Select(t => new Measurement<long>(value(t.Totals()), new("endpoint", t.Endpoint), new("protocol", t.Protocol)))];
+
+    private IEnumerable<Measurement<long>> ObserveEnded()
+    {
+        foreach (var traffic in _registry.Traffic)
+        {
+            var ended = traffic.Totals().Ended;
+            for (var i = 0; i < ended.Length; i++)
+            {
+                if (ended[i] == 0) continue;
+                yield return new(ended[i], new("endpoint", traffic.Endpoint), new("protocol", traffic.Protocol), new("outcome", OutcomeNames[i]));
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+using Perch.Connections;
+
+namespace Perch.Endpoints;
+
+/// <summary>
+/// One endpoint at run time: a socket that is bound, or tried again until it can be, and the pipeline that new
+/// connections enter. Started, changed and drained by the <see cref="EndpointManager"/> only, one call at a time.
+/// </summary>
+internal sealed partial class Endpoint : IDisposable
+{
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
+
+    /// <summary>What an aborted connection gets to unwind before it is taken from the books.</summary>
+    private static readonly TimeSpan AbortGrace = TimeSpan.FromSeconds(1);
+
+    private readonly EndpointServerFactory _servers;
+    private readonly PipelineServices _services;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private volatile EndpointPipeline _pipeline;
+    private volatile EndpointServer? _server;
+    private volatile Condition _condition = new(EndpointState.Binding);
+    private Task _retrying = Task.CompletedTask;
+
+    public Endpoint(EndpointPipeline pipeline, EndpointServerFactory servers, PipelineServices services)
+    {
+        _pipeline = pipeline;
+        _servers = servers;
+        _services = services;
+        _logger = servers.Loggers.CreateLogger("Perch.Endpoints");
+    }
+
+    public EndpointConfig Config => _pipeline.Config;
+
+    public bool IsListening => _condition.State == EndpointState.Listening;
+
+    /// <summary>The connections that this endpoint accepted; one of the same name that is bound anew has its own.</summary>
+    private IEnumerable<ConnectionState> Connections => _services.Registry.Live().Where(c => ReferenceEquals(c.Owner, this));
+
+    public EndpointStatus Status()
+    {
+        var (condition, config) = (_condition, Config);
+        var port = _server?.Port;
+        var address = port is null ? config.Listen : config.Listen with { Port = port.Value };
+        return new(config.Name, config.Protocol.Name, address.ToString(), port, condition.State, condition.Reason, condition.NextRetry, Connections.Count());
+    }
+
+    /// <summary>Binds the socket; where that fails the endpoint is <see cref="EndpointState.Failed"/> and goes on trying.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (!await TryBindAsync(FirstRetry, cancellationToken)) _retrying = RetryAsync();
+    }
+
+    /// <summary>New connections enter the new pipeline; those that are there stay in the old one until they end.</summary>
+    public async Task ChangeAsync(EndpointPipeline pipeline)
+    {
+        var old = _pipeline;
+        _pipeline = pipeline;
+        await old.RetireAsync();
+        Log.Changed(_logger, Config.Name);
+    }
+
+    /// <summary>
+    /// Stops listening at once, lets every connection finish the message in hand, and aborts what is left at the deadline.
+    /// </summary>
+    public async Task DrainAsync(TimeSpan deadline)
+    {
+        _condition = new(EndpointState.Draining);
+        await _stopping.CancelAsync();
+        if (_server is { } server) await StopServerAsync(server, deadline);
+        await _retrying;
+        // A bind that was under way when the drain began may have won.
+        if (_server is { } late) await StopServerAsync(late, TimeSpan.Zero);
+        await _pipeline.RetireAsync();
+        _condition = new(EndpointState.Stopped);
+        Dispose();
+        Log.Stopped(_logger, Config.Name);
+    }
+
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task<bool> TryBindAsync(TimeSpan retryAfter, CancellationToken cancellationToken)
+    {
+        var address = Config.Listen;
+        try
+        {
+            _server = await EndpointServer.StartAsync(address, ServeAsync, _servers, cancellationToken);
+            _condition = new(EndpointState.Listening);
+            Log.Listening(_logger, Config.Name, Config.Protocol.Name, Status().Address);
+            return true;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            var reason = Describe(exception);
+            _condition = new(EndpointState.Failed, reason, _services.Time.GetUtcNow() + retryAfter);
+            Log.Failed(_logger, Config.Name, address.ToString(), reason, retryAfter.TotalSeconds);
+            return false;
+        }
+    }
+
+    private async Task RetryAsync()
+    {
+        try
+        {
+            var delay = FirstRetry;
+            do
+            {
+                await Task.Delay(delay, _services.Time, _stopping.Token);
+                delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, LastRetry.Ticks));
+            }
+            while (!await TryBindAsync(delay, _stopping.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            // The endpoint drains.
+        }
+    }
+
+    private async Task ServeAsync(ConnectionContext connection)
+    {
+        connection.Features.Set(this);
+        var pipeline = _pipeline;
+        while (!pipeline.TryEnter()) pipeline = _pipeline;
+        await pipeline.ServeAsync(connection);
+    }
+
+    private async Task StopServerAsync(EndpointServer server, TimeSpan deadline)
+    {
+        using var abort = new CancellationTokenSource();
+        var stopped = server.StopAsync(abort.Token);
+        Log.Draining(_logger, Config.Name, Connections.Count());
+        if (!await EndsWithinAsync(stopped, deadline))
+        {
+            foreach (var connection in Connections) connection.Abort(ConnectionOutcome.DrainAborted);
+            // Kestrel's own abort comes after ours, which has named the outcome.
+            if (!await EndsWithinAsync(stopped, AbortGrace)) await abort.CancelAsync();
+            await stopped;
+            foreach (var connection in Connections) OutcomeMiddleware.End(_services, connection, ConnectionOutcome.DrainAborted);
+        }
+
+        server.Dispose();
+        _server = null;
+    }
+
+    private async Task<bool> EndsWithinAsync(Task task, TimeSpan limit)
+    {
+        try
+        {
+            await task.WaitAsync(limit, _services.Time);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private static string Describe(Exception exception) => exception.GetBaseException() switch
+    {
+        SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => "address in use: stop the process that has it, or change the endpoint's Port",
+        SocketException { SocketErrorCode: SocketError.AccessDenied } => "permission denied: ports below 1024 need CAP_NET_BIND_SERVICE, a Unix socket a folder that can be written",
+        SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "this machine does not have the address: change the endpoint's Address",
+        var cause => cause.Message,
+    };
+
+    private sealed record Condition(EndpointState State, string? Reason = null, DateTimeOffset? NextRetry = null);
+
+    private static partial class Log
+    {
+        [LoggerMessage(1000, LogLevel.Information, "Endpoint {Endpoint} ({Protocol}) listens on {Address}", EventName = "EndpointListening")]
+        public static partial void Listening(ILogger logger, string endpoint, string protocol, string address);
+
+        [LoggerMessage(1001, LogLevel.Error, "Endpoint {Endpoint} could not bind {Address}: {Reason}. Next try in {Seconds} s", EventName = "EndpointFailed")]
+        public static partial void Failed(ILogger logger, string endpoint, string address, string reason, double seconds);
+
+        [LoggerMessage(1002, LogLevel.Information, "Endpoint {Endpoint} stopped listening and drains {Connections} connections", EventName = "EndpointDraining")]
+        public static partial void Draining(ILogger logger, string endpoint, int connections);
+
+        [LoggerMessage(1003, LogLevel.Information, "Endpoint {Endpoint} stopped", EventName = "EndpointStopped")]
+        public static partial void Stopped(ILogger logger, string endpoint);
+
+        [LoggerMessage(1004, LogLevel.Information, "Endpoint {Endpoint} changed: new connections have the new settings", EventName = "EndpointChanged")]
+        public static partial void Changed(ILogger logger, string endpoint);
+    }
+}

@@ -1,0 +1,44 @@
+using System.Net;
+
+namespace Perch.Endpoints;
+
+/// <summary>One enabled endpoint as the configuration has it: read, validated, and never changed.</summary>
+internal sealed record EndpointConfig
+{
+    public required string Name { get; init; }
+
+    public required ListenAddress Listen { get; init; }
+
+    public required ProtocolDescriptor Protocol { get; init; }
+
+    public required GuardOptions Guards { get; init; }
+
+    /// <summary>The cap over the connections of all endpoints.</summary>
+    public required int TotalConnections { get; init; }
+
+    /// <summary>The protocol's options, of <see cref="ProtocolDescriptor.OptionsType"/>.</summary>
+    public required object Options { get; init; }
+
+    /// <summary>The keys and values that <see cref="Options"/> was read from; equal text means equal options.</summary>
+    public required string OptionsText { get; init; }
+
+    public bool Equals(EndpointConfig? other) => other is not null
+        && Name == other.Name && Listen == other.Listen && Protocol == other.Protocol && Guards == other.Guards
+        && TotalConnections == other.TotalConnections && OptionsText == other.OptionsText;
+
+    public override int GetHashCode() => HashCode.Combine(Name, Listen, Protocol.Name, OptionsText);
+}
+
+/// <summary>What the socket depends on: a change here, and only here, binds anew.</summary>
+/// <param name="Address">The IP address, or null where <paramref name="UnixSocket"/> is set.</param>
+/// <param name="Port">The TCP port; 0 lets the system choose.</param>
+/// <param name="UnixSocket">The absolute path of a Unix socket, or null.</param>
+/// <param name="Backlog">How many connections the system holds that were not accepted yet.</param>
+internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixSocket, int Backlog)
+{
+    public EndPoint EndPoint => UnixSocket is null
+        ? new IPEndPoint(Address!, Port)
+        : new System.Net.Sockets.UnixDomainSocketEndPoint(UnixSocket);
+
+    public override string ToString() => UnixSocket is null ? $"tcp {new IPEndPoint(Address!, Port)}" : $"unix {UnixSocket}";
+}

@@ -1,0 +1,66 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
+using Perch.Connections;
+
+namespace Perch.Endpoints;
+
+/// <summary>
+/// One version of an endpoint's settings: its handler, in a scope of its own, and the pipeline around it. It lives until
+/// it was retired and the last connection that it serves has ended.
+/// </summary>
+internal sealed class EndpointPipeline
+{
+    private readonly AsyncServiceScope _scope;
+    private readonly ConnectionDelegate _pipeline;
+    private int _users = 1;
+
+    public EndpointPipeline(EndpointConfig config, IServiceScopeFactory scopes, PipelineServices services)
+    {
+        Config = config;
+        _scope = scopes.CreateAsyncScope();
+        try
+        {
+            _scope.ServiceProvider.GetRequiredService<EndpointScope>().Endpoint = config;
+            var handler = _scope.ServiceProvider.GetRequiredKeyedService<ConnectionHandler>(config.Protocol.Name);
+            _pipeline = ConnectionPipeline.Build(config, handler, services);
+        }
+        catch
+        {
+            _scope.Dispose();
+            throw;
+        }
+    }
+
+    public EndpointConfig Config { get; }
+
+    /// <returns>False where it was retired and is gone; its successor is in place then.</returns>
+    public bool TryEnter()
+    {
+        var users = Volatile.Read(ref _users);
+        while (users > 0)
+        {
+            var seen = Interlocked.CompareExchange(ref _users, users + 1, users);
+            if (seen == users) return true;
+            users = seen;
+        }
+
+        return false;
+    }
+
+    public async Task ServeAsync(ConnectionContext connection)
+    {
+        try
+        {
+            await _pipeline(connection);
+        }
+        finally
+        {
+            await LeaveAsync();
+        }
+    }
+
+    /// <summary>No connection enters it any more; called once.</summary>
+    public ValueTask RetireAsync() => LeaveAsync();
+
+    private ValueTask LeaveAsync() => Interlocked.Decrement(ref _users) == 0 ? _scope.DisposeAsync() : ValueTask.CompletedTask;
+}

@@ -1,0 +1,96 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Perch.Endpoints;
+
+/// <summary>
+/// Makes the Kestrel server of one endpoint: each has its own, so that each binds, fails and drains on its own.
+/// </summary>
+internal sealed class EndpointServer : IDisposable
+{
+    private readonly KestrelServer _server;
+    private ListenOptions? _listen;
+
+    private EndpointServer(ListenAddress address, ConnectionDelegate serve, IServiceProvider services, EndpointServerFactory factory)
+    {
+        var options = new KestrelServerOptions { ApplicationServices = services };
+        options.Listen(address.EndPoint, listen =>
+        {
+            listen.Protocols = HttpProtocols.None;
+            listen.Use(_ => serve);
+            _listen = listen;
+        });
+        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address.Backlog), factory.Loggers);
+        Address = address;
+    }
+
+    public ListenAddress Address { get; }
+
+    /// <summary>The bound TCP port, or null for a Unix socket.</summary>
+    public int? Port => _listen?.IPEndPoint?.Port;
+
+    public static async Task<EndpointServer> StartAsync(
+        ListenAddress address, ConnectionDelegate serve, EndpointServerFactory factory, CancellationToken cancellationToken)
+    {
+        if (address.UnixSocket is { } path) await UnixSocketFile.PrepareAsync(path, cancellationToken);
+        var server = new EndpointServer(address, serve, factory.Services, factory);
+        try
+        {
+            await server._server.StartAsync(NoHttp.Instance, cancellationToken);
+            return server;
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Stops listening before it returns its task, and tells every connection to finish. The task ends when the last one
+    /// has left, or shortly after <paramref name="abort"/>.
+    /// </summary>
+    public Task StopAsync(CancellationToken abort)
+    {
+        var stopped = _server.StopAsync(abort);
+        if (Address.UnixSocket is { } path) File.Delete(path);
+        return stopped;
+    }
+
+    public void Dispose() => _server.Dispose();
+
+    /// <summary>Raw endpoints carry no HTTP; Kestrel asks for an application all the same.</summary>
+    private sealed class NoHttp : IHttpApplication<object>
+    {
+        public static readonly NoHttp Instance = new();
+
+        public object CreateContext(IFeatureCollection contextFeatures) => throw new NotSupportedException("A raw endpoint serves no HTTP.");
+
+        public void DisposeContext(object context, Exception? exception)
+        {
+        }
+
+        public Task ProcessRequestAsync(object context) => throw new NotSupportedException("A raw endpoint serves no HTTP.");
+    }
+}
+
+/// <summary>What the servers of all endpoints are made from.</summary>
+internal sealed class EndpointServerFactory(IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, ILoggerFactory loggers)
+{
+    public IServiceProvider Services { get; } = services;
+
+    public ILoggerFactory Loggers { get; } = loggers;
+
+    /// <summary>A transport of its own for each endpoint, since the backlog is the transport's.</summary>
+    public IConnectionListenerFactory CreateTransport(int backlog)
+    {
+        var options = transportOptions.Create(Options.DefaultName);
+        options.Backlog = backlog;
+        return new SocketTransportFactory(Options.Create(options), Loggers);
+    }
+}

@@ -1,0 +1,37 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Perch.Endpoints;
+
+/// <summary>The keys of one entry of <c>Perch:Endpoints</c>, besides <c>Options</c> and <c>Guards</c>.</summary>
+internal sealed class EndpointSettings
+{
+    /// <summary>The port, 0 to let the system choose; or <see cref="UnixSocket"/>.</summary>
+    [Range(0, 65535)]
+    public int? Port { get; set; }
+
+    /// <summary>The path of a Unix socket, relative to the content root.</summary>
+    public string? UnixSocket { get; set; }
+
+    /// <summary>The IP address to bind. Default <c>Perch:Address</c>.</summary>
+    public string? Address { get; set; }
+
+    /// <summary>The transport. Default <c>Tcp</c>.</summary>
+    public EndpointTransport Transport { get; set; } = EndpointTransport.Tcp;
+
+    /// <summary>The name of a registered protocol.</summary>
+    public string? Protocol { get; set; }
+
+    /// <summary>Whether the endpoint is served. Default true.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>How many connections the system holds that were not accepted yet. Default 512.</summary>
+    [Range(1, 65535)]
+    public int Backlog { get; set; } = 512;
+}
+
+/// <summary>The transports that an endpoint can be served over.</summary>
+internal enum EndpointTransport
+{
+    /// <summary>TCP, or a stream Unix socket.</summary>
+    Tcp,
+}

@@ -1,0 +1,26 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Perch.Endpoints;
+
+/// <summary>
+/// The limits of an endpoint: <c>Perch:Defaults:Guards</c>, overridden key by key by the endpoint's own <c>Guards</c>.
+/// A time of <c>00:00:00</c> turns its limit off, and lets a silent peer hold a descriptor for as long as it likes.
+/// </summary>
+public sealed record GuardOptions
+{
+    /// <summary>Most connections that are served at once; the next one is closed as it arrives. Default 10,000.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxConnections { get; set; } = 10_000;
+
+    /// <summary>How long a peer may take to send its first byte, where it speaks first. Default 1 minute.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "24.00:00:00")]
+    public TimeSpan FirstByteTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long nothing may go either way while the handler waits for the peer. Default 10 minutes.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "24.00:00:00")]
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long one flush may wait for the peer to read. Default 1 minute.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "24.00:00:00")]
+    public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromMinutes(1);
+}

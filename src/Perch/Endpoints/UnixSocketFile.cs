@@ -1,0 +1,53 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+
+namespace Perch.Endpoints;
+
+/// <summary>
+/// The file of a Unix socket outlives a process that was killed, and then keeps the next one from binding. It is
+/// taken away if nobody answers behind it; a file that is no socket is never touched.
+/// </summary>
+internal static class UnixSocketFile
+{
+    /// <exception cref="AddressInUseException">Another process serves the socket, or the path is no socket.</exception>
+    public static async Task PrepareAsync(string path, CancellationToken cancellationToken)
+    {
+        if (Path.GetDirectoryName(path) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
+        if (!File.Exists(path)) return;
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await probe.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+        }
+        // Refused by a socket that nobody serves, and by a file that is none; the latter has bytes or another type.
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused && IsSocket(path))
+        {
+            File.Delete(path);
+            return;
+        }
+        catch (SocketException e)
+        {
+            throw new AddressInUseException($"'{path}' is there and is not a socket of this server: {e.Message}", e);
+        }
+
+        throw new AddressInUseException($"another process serves '{path}'");
+    }
+
+    /// <remarks>.NET shows a socket as a file without attributes of its own; its length is 0 and it cannot be opened (ENXIO).</remarks>
+    private static bool IsSocket(string path)
+    {
+        try
+        {
+            using var file = File.OpenHandle(path);
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}

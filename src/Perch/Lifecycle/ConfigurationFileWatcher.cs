@@ -1,0 +1,81 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Perch.Configuration;
+
+namespace Perch.Lifecycle;
+
+/// <summary>
+/// Reads the configuration again when the bytes of one of its files have changed. It compares contents twice a second
+/// instead of waiting for file events, since those miss what Kubernetes does (a link to a link is renamed) and what
+/// network folders do; a file that is being written is read once it has stood still for one look.
+/// </summary>
+internal sealed partial class ConfigurationFileWatcher(
+    IConfigurationRoot configuration, IReadOnlyList<string> paths, ConfigurationStatus status, TimeProvider time,
+    ILogger<ConfigurationFileWatcher> logger) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(400);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        var applied = Fingerprint();
+        var last = applied;
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            var now = Fingerprint();
+            var settled = now is not null && now == last;
+            last = now;
+            if (!settled || now == applied) continue;
+            applied = now;
+            Reload();
+        }
+    }
+
+    private void Reload()
+    {
+        Log.Changed(logger);
+        try
+        {
+            configuration.Reload();
+            status.SetUnreadable();
+        }
+        catch (Exception exception) when (exception is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            var fault = new ConfigFault("appsettings.json", exception.GetBaseException().Message, "Correct the file; the running configuration stays until then");
+            status.SetUnreadable(fault);
+            Log.Unreadable(logger, fault.Problem);
+        }
+    }
+
+    /// <returns>Null where no file can be read now, as in the moment between a removal and a rename.</returns>
+    private string? Fingerprint()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var found = false;
+        foreach (var path in paths)
+        {
+            try
+            {
+                hash.AppendData(File.ReadAllBytes(path));
+                found = true;
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                hash.AppendData([0]);
+            }
+        }
+
+        return found ? Convert.ToHexString(hash.GetHashAndReset()) : null;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1020, LogLevel.Information, "The configuration's files changed", EventName = "ConfigurationChanged")]
+        public static partial void Changed(ILogger logger);
+
+        [LoggerMessage(1021, LogLevel.Error, "The configuration's files cannot be read, the running configuration stays: {Problem}", EventName = "ConfigurationUnreadable")]
+        public static partial void Unreadable(ILogger logger, string problem);
+    }
+}

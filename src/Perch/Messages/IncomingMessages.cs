@@ -1,0 +1,116 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Connections;
+using Perch.Diagnostics;
+using Perch.Wire.Framings;
+
+namespace Perch.Messages;
+
+/// <summary>The messages of one connection as a stream. A message in one piece is handed out where it lies, without a copy.</summary>
+internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>, IAsyncEnumerator<ReadOnlyMemory<byte>>, IDisposable
+{
+    private readonly PipeReader _input;
+    private readonly HandlerContext _context;
+    private readonly MessageMeter _meter;
+    private FrameReader _frames;
+    private ReadOnlySequence<byte> _rest;
+    private byte[]? _joined;
+    private bool _reading;
+    private bool _completed;
+    private bool _draining;
+    private bool _lastOne;
+    private long _started;
+    private bool _enumerated;
+
+    public IncomingMessages(ConnectionContext connection, HandlerContext context, MessageOptions options)
+    {
+        _input = connection.Transport.Input;
+        _context = context;
+        _meter = new MessageMeter(connection);
+        _frames = new FrameReader(options.Framing, options.MaxMessageBytes);
+    }
+
+    public ReadOnlyMemory<byte> Current { get; private set; }
+
+    /// <summary>The stream has told the conversation that there is no more.</summary>
+    public bool IsAtEnd { get; private set; }
+
+    public IAsyncEnumerator<ReadOnlyMemory<byte>> GetAsyncEnumerator(CancellationToken cancellationToken = default)
+    {
+        if (_enumerated) throw new InvalidOperationException("The messages of a connection can be enumerated once.");
+        _enumerated = true;
+        return this;
+    }
+
+    /// <summary>The peer is gone: the next message asked for is the end.</summary>
+    public void End()
+    {
+        IsAtEnd = true;
+        _input.CancelPendingRead();
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<bool> MoveNextAsync()
+    {
+        _meter.Stop(_started);
+        while (!IsAtEnd)
+        {
+            if (_reading)
+            {
+                if (!_lastOne && TryTake()) return true;
+                if (_completed && !_lastOne) _frames.EnsureComplete(_rest);
+                IsAtEnd = _completed || _lastOne || (_draining && _rest.IsEmpty);
+                _input.AdvanceTo(_rest.Start, _rest.End);
+                _reading = false;
+            }
+            else
+            {
+                var read = await _input.ReadAsync();
+                _draining = _context.Draining.IsCancellationRequested;
+                (_rest, _completed, _reading) = (read.Buffer, read.IsCompleted, true);
+            }
+        }
+
+        _started = 0;
+        return false;
+    }
+
+    /// <summary>The conversation is over, wherever it left the stream.</summary>
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    public void Dispose()
+    {
+        if (_reading) _input.AdvanceTo(_rest.Start, _rest.End);
+        _reading = false;
+        if (_joined is not null) ArrayPool<byte>.Shared.Return(_joined);
+        _joined = null;
+    }
+
+    private bool TryTake()
+    {
+        if (!_frames.TryRead(ref _rest, out var message)) return false;
+        Current = message.IsSingleSegment ? message.First : Join(message);
+        _context.CountMessages(1);
+        _lastOne = _draining;
+        _started = _meter.Start();
+        return true;
+    }
+
+    private ReadOnlyMemory<byte> Join(in ReadOnlySequence<byte> message)
+    {
+        var length = (int)message.Length;
+        if (_joined is null || _joined.Length < length)
+        {
+            if (_joined is not null) ArrayPool<byte>.Shared.Return(_joined);
+            _joined = ArrayPool<byte>.Shared.Rent(length);
+        }
+
+        message.CopyTo(_joined);
+        return _joined.AsMemory(0, length);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Connections;
+using Perch.Diagnostics;
+using Perch.Wire;
+using Perch.Wire.Framings;
+
+namespace Perch.Messages;
+
+/// <summary>
+/// A protocol of one message in, nothing or something out. One instance serves all connections of an endpoint; the
+/// state of one of them belongs in <see cref="MessageContext.Session"/>.
+/// </summary>
+/// <typeparam name="TOptions">The protocol's options, with framing and bound.</typeparam>
+/// <param name="options">The endpoint's options.</param>
+public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHandler
+    where TOptions : MessageOptions
+{
+    /// <summary>Replies are sent before they pass this many bytes, however many messages one read brought.</summary>
+    private const int FlushThreshold = 64 * 1024;
+
+    /// <summary>The endpoint's options.</summary>
+    protected TOptions Options { get; } = options;
+
+    /// <inheritdoc/>
+    public sealed override async Task OnConnectedAsync(ConnectionContext connection)
+    {
+        var context = new MessageContext(connection);
+        var input = connection.Transport.Input;
+        // A read that waits when the drain begins returns, so that an idle connection ends at once.
+        await using var drain = context.Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), input);
+        try
+        {
+            await OnOpenAsync(context);
+            await ServeAsync(context, connection.Transport, new MessageMeter(connection));
+        }
+        catch (ProtocolException error)
+        {
+            WriteError(context, error);
+            await connection.Transport.Output.FlushAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Handles one message.</summary>
+    /// <param name="context">The peer, and where to reply.</param>
+    /// <param name="message">The message without its framing; valid until the returned task ends.</param>
+    /// <exception cref="ProtocolException">The message cannot be accepted: <see cref="WriteError"/> is called and the connection ends.</exception>
+    protected abstract ValueTask OnMessageAsync(MessageContext context, ReadOnlySequence<byte> message);
+
+    /// <summary>Called once before the first message, for protocols in which the server speaks first.</summary>
+    protected virtual ValueTask OnOpenAsync(MessageContext context) => ValueTask.CompletedTask;
+
+    /// <summary>Writes the protocol's error reply to <see cref="MessageContext.Reply"/>; nothing where the protocol has none.</summary>
+    protected virtual void WriteError(MessageContext context, ProtocolException error)
+    {
+    }
+
+    private async Task ServeAsync(MessageContext context, IDuplexPipe transport, MessageMeter meter)
+    {
+        var frames = new FrameReader(Options.Framing, Options.MaxMessageBytes);
+        if (!await FlushAsync(transport.Output)) return;
+        while (!context.IsClosed)
+        {
+            var read = await transport.Input.ReadAsync();
+            var draining = context.Draining.IsCancellationRequested;
+            var buffer = read.Buffer;
+            var handled = 0;
+            try
+            {
+                var started = meter.Start();
+                while (frames.TryRead(ref buffer, out var message))
+                {
+                    handled++;
+                    var handling = OnMessageAsync(context, message);
+                    if (!handling.IsCompletedSuccessfully) await handling;
+                    started = meter.Stop(started);
+                    if (context.IsClosed || draining) break;
+                    if (transport.Output.UnflushedBytes >= FlushThreshold && !await FlushAsync(transport.Output)) return;
+                }
+
+                if (read.IsCompleted && !context.IsClosed) frames.EnsureComplete(buffer);
+            }
+            finally
+            {
+                context.CountMessages(handled);
+                transport.Input.AdvanceTo(buffer.Start, buffer.End);
+            }
+
+            if (!await FlushAsync(transport.Output) || read.IsCompleted) return;
+            // A message that has partly arrived is the one in hand: it is waited for, handled, and the last.
+            if (draining && (handled > 0 || buffer.IsEmpty)) return;
+        }
+    }
+
+    /// <returns>False where the peer is gone.</returns>
+    private static async ValueTask<bool> FlushAsync(PipeWriter output) => output.UnflushedBytes == 0 || !(await output.FlushAsync()).IsCompleted;
+}
