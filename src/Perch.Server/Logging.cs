@@ -1,0 +1,76 @@
+using System.Text;
+using Perch.Server.Telemetry;
+using Serilog;
+using Serilog.Events;
+using Serilog.Formatting;
+using Serilog.Settings.Configuration;
+
+namespace Perch.Server;
+
+/// <summary>All of logging's set-up: Serilog behind Microsoft.Extensions.Logging.</summary>
+internal static class Logging
+{
+    private const int BufferedLines = 10_000;
+
+    /// <summary>
+    /// Everything in the section <c>Serilog</c> applies (levels, overrides, sinks). The console is Perch's own unless
+    /// <c>Serilog:WriteTo</c> names a Console itself; <c>Logging:Format</c> makes it <c>Text</c> (default) or <c>Json</c>.
+    /// The lines go to <paramref name="console"/>; null is standard output, in UTF-8.
+    /// </summary>
+    /// <exception cref="InvalidOperationException"><c>Logging:Format</c> is neither Text nor Json.</exception>
+    public static ILoggingBuilder AddPerchLogging(this ILoggingBuilder logging, IConfiguration configuration, TextWriter? console = null)
+    {
+        var formatter = Formatter(configuration);
+        var buffer = new LogBuffer();
+        var setup = new LoggerConfiguration()
+            .MinimumLevel.Information()
+            .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Information)
+            .ReadFrom.Configuration(configuration, ReaderOptions(configuration));
+        if (!NamesConsole(configuration))
+        {
+            // A peer's connection must never wait for a terminal or a log collector that does not read: when the buffer is
+            // full, lines are dropped and counted (perch_log_dropped_total). At the end the buffer is written out.
+            var sink = new ConsoleSink(console ?? StandardOutput(), formatter);
+            setup.WriteTo.Async(to => to.Sink(sink), buffer, BufferedLines, blockWhenFull: false);
+        }
+
+        var logger = setup.CreateLogger();
+        logging.ClearProviders();
+        logging.Services.AddSingleton(buffer);
+        // Swap here: with Serilog.AspNetCore this is services.AddSerilog(logger, dispose: true).
+        return logging.AddSerilog(logger, dispose: true);
+    }
+
+    private static ITextFormatter Formatter(IConfiguration configuration) => configuration["Logging:Format"] switch
+    {
+        null or "" => new TextLineFormatter(),
+        var format when format.Equals("Text", StringComparison.OrdinalIgnoreCase) => new TextLineFormatter(),
+        var format when format.Equals("Json", StringComparison.OrdinalIgnoreCase) => new JsonLineFormatter(),
+        var format => throw new InvalidOperationException($"Logging:Format is \"{format}\": use \"Text\" or \"Json\"."),
+    };
+
+    // The sinks that come with Perch are named, because a single-file executable has no list of assemblies to search.
+    private static ConfigurationReaderOptions ReaderOptions(IConfiguration configuration) =>
+        configuration.GetSection("Serilog:Using").Exists()
+            ? new()
+            : new(typeof(ConsoleLoggerConfigurationExtensions).Assembly,
+                typeof(FileLoggerConfigurationExtensions).Assembly,
+                typeof(LoggerConfigurationAsyncExtensions).Assembly);
+
+    private static bool NamesConsole(IConfiguration configuration) =>
+        configuration.GetSection("Serilog:WriteTo").AsEnumerable().Any(pair => pair.Value == "Console");
+
+    private static TextWriter StandardOutput()
+    {
+        try
+        {
+            Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        }
+        catch (IOException)
+        {
+            // A Windows service has no console to set.
+        }
+        return Console.Out;
+    }
+}

@@ -1,0 +1,53 @@
+using Serilog.Events;
+using Serilog.Formatting;
+using Serilog.Formatting.Display;
+using Serilog.Formatting.Json;
+
+namespace Perch.Server.Telemetry;
+
+/// <summary><c>[12:34:56 INF] message</c>, then the exception on indented lines.</summary>
+internal sealed class TextLineFormatter : ITextFormatter
+{
+    private readonly MessageTemplateTextFormatter _line = new("[{Timestamp:HH:mm:ss} {Level:u3}] {Message:lj}");
+
+    public void Format(LogEvent logEvent, TextWriter output)
+    {
+        using var line = new StringWriter();
+        _line.Format(logEvent, line);
+        ControlCharacters.WriteEscaped(output, line.ToString());
+        output.Write('\n');
+
+        if (logEvent.Exception is not { } exception)
+            return;
+        // Indented, so that a message with a line break in it cannot pass for a line of the log.
+        foreach (var part in exception.ToString().AsSpan().EnumerateLines())
+        {
+            output.Write("  ");
+            ControlCharacters.WriteEscaped(output, part);
+            output.Write('\n');
+        }
+    }
+}
+
+/// <summary>One JSON object a line (JSON Lines), with the time in UTC.</summary>
+internal sealed class JsonLineFormatter : ITextFormatter
+{
+    private readonly JsonFormatter _json = new(closingDelimiter: "", renderMessage: true);
+
+    public void Format(LogEvent logEvent, TextWriter output)
+    {
+        var utc = new LogEvent(
+            logEvent.Timestamp.ToUniversalTime(),
+            logEvent.Level,
+            logEvent.Exception,
+            logEvent.MessageTemplate,
+            logEvent.Properties.Select(property => new LogEventProperty(property.Key, property.Value)),
+            logEvent.TraceId ?? default,
+            logEvent.SpanId ?? default);
+        using var line = new StringWriter();
+        _json.Format(utc, line);
+        // What JSON leaves raw (DEL, C1) stands inside strings only, where the escape means the same.
+        ControlCharacters.WriteEscaped(output, line.ToString());
+        output.Write('\n');
+    }
+}
