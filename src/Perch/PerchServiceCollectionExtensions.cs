@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Diagnostics;
@@ -37,6 +38,14 @@ public static class PerchServiceCollectionExtensions
         services.AddScoped<EndpointScope>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<EndpointManager>(s, configuration));
         services.AddHostedService(s => s.GetRequiredService<EndpointManager>());
+        services.AddSingleton(s => new PerchStatus(
+            s.GetRequiredService<EndpointManager>(), s.GetRequiredService<ConnectionRegistry>(), s.GetRequiredService<ConfigurationStatus>(),
+            s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<TimeProvider>()));
+        services.AddHealthChecks()
+            .AddCheck<EndpointsHealthCheck>("endpoints")
+            .AddCheck<ConfigurationHealthCheck>("configuration")
+            .AddCheck<DescriptorsHealthCheck>("descriptors")
+            .AddCheck<StoppingHealthCheck>("stopping");
         if (configuration is IConfigurationRoot root and IConfigurationBuilder builder)
             services.AddHostedService(s => ActivatorUtilities.CreateInstance<ConfigurationFileWatcher>(s, root, FilesOf(builder)));
         return new(services);

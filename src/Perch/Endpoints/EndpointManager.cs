@@ -4,9 +4,11 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using Perch.Configuration;
 using Perch.Connections;
+using Perch.Diagnostics;
 using Perch.Lifecycle;
 
 namespace Perch.Endpoints;
@@ -17,12 +19,16 @@ namespace Perch.Endpoints;
 /// </summary>
 internal sealed partial class EndpointManager : IHostedLifecycleService, IDisposable
 {
+    /// <summary>What the host's other services get to stop, after the drain.</summary>
+    private static readonly TimeSpan OthersShutdown = TimeSpan.FromSeconds(10);
+
     private readonly IConfiguration _configuration;
     private readonly PerchConfigReader _reader;
     private readonly ConfigurationStatus _status;
     private readonly IServiceScopeFactory _scopes;
     private readonly EndpointServerFactory _servers;
     private readonly PipelineServices _services;
+    private readonly HostOptions _host;
     private readonly ILogger<EndpointManager> _logger;
     private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
@@ -35,10 +41,10 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
 
     public EndpointManager(
         IConfiguration configuration, PerchConfigReader reader, ConfigurationStatus status, IServiceScopeFactory scopes,
-        EndpointServerFactory servers, PipelineServices services, ILogger<EndpointManager> logger)
+        EndpointServerFactory servers, PipelineServices services, IOptions<HostOptions> host, ILogger<EndpointManager> logger)
     {
-        (_configuration, _reader, _status, _scopes, _servers, _services, _logger) =
-            (configuration, reader, status, scopes, servers, services, logger);
+        (_configuration, _reader, _status, _scopes, _servers, _services, _host, _logger) =
+            (configuration, reader, status, scopes, servers, services, host.Value, logger);
         services.Metrics.ObserveEndpointStates(MeasureStates);
     }
 
@@ -46,6 +52,14 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     public IReadOnlyList<EndpointStatus> Status()
     {
         lock (_lock) return [.. _endpoints.Values.Concat(_draining.Keys).Select(e => e.Status()).OrderBy(s => s.Name, StringComparer.Ordinal)];
+    }
+
+    /// <inheritdoc cref="PerchStatus.CheckAsync"/>
+    public async Task<IReadOnlyList<PlannedEndpoint>> CheckAsync()
+    {
+        var config = _reader.Read();
+        foreach (var pipeline in await CreatePipelinesAsync([.. config.Endpoints.Values])) await pipeline.RetireAsync();
+        return [.. config.Endpoints.Values.OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => new PlannedEndpoint(e.Name, e.Protocol.Name, e.Listen.ToString()))];
     }
 
     /// <exception cref="PerchConfigurationException">The configuration has faults: nothing was bound.</exception>
@@ -129,6 +143,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         var wanted = config.Endpoints.Values.Where(e => !(_endpoints.TryGetValue(e.Name, out var current) && current.Config == e)).ToList();
         var pipelines = await CreatePipelinesAsync(wanted);
         _shutdown = config.Shutdown;
+        _host.ShutdownTimeout = _shutdown.LameDuck + _shutdown.Drain + OthersShutdown;
 
         // Sockets are let go before others are bound, so that two endpoints can swap their ports.
         foreach (var (name, endpoint) in _endpoints.ToList())

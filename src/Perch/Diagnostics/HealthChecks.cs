@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Perch.Endpoints;
+
+namespace Perch.Diagnostics;
+
+/// <summary>Every endpoint that the configuration has is bound.</summary>
+internal sealed class EndpointsHealthCheck(PerchStatus status) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var unbound = status.Endpoints.Where(e => e.State is EndpointState.Failed or EndpointState.Binding).ToList();
+        return Task.FromResult(unbound.Count == 0
+            ? HealthCheckResult.Healthy("every endpoint is bound")
+            : HealthCheckResult.Unhealthy(string.Join("; ", unbound.Select(e => $"{e.Name} ({e.Address}): {e.Reason ?? e.State.ToString()}"))));
+    }
+}
+
+/// <summary>The configuration in the files is the one that runs.</summary>
+internal sealed class ConfigurationHealthCheck(PerchStatus status) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(status.ConfigurationFaults is { Count: > 0 } faults
+            ? HealthCheckResult.Unhealthy(string.Join(" ", faults))
+            : HealthCheckResult.Healthy("the files are applied"));
+}
+
+/// <summary>The host was not told to stop.</summary>
+internal sealed class StoppingHealthCheck(PerchStatus status) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(status.IsStopping ? HealthCheckResult.Unhealthy("the server stops") : HealthCheckResult.Healthy("the server runs"));
+}
+
+/// <summary>There are file descriptors left for more connections.</summary>
+internal sealed class DescriptorsHealthCheck : IHealthCheck
+{
+    private const int Least = 64;
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        if (FileDescriptors.Open() is not { } open || FileDescriptors.Limit() is not { } limit)
+            return Task.FromResult(HealthCheckResult.Healthy("this system does not tell"));
+        var left = $"{limit - open} of {limit} left";
+        return Task.FromResult(limit - open < Least ? HealthCheckResult.Unhealthy(left) : HealthCheckResult.Healthy(left));
+    }
+}

@@ -1,0 +1,65 @@
+using Microsoft.Extensions.Hosting;
+using Perch.Configuration;
+using Perch.Connections;
+using Perch.Endpoints;
+
+namespace Perch.Diagnostics;
+
+/// <summary>What a running host can tell about itself; a singleton.</summary>
+public sealed class PerchStatus
+{
+    private readonly EndpointManager _endpoints;
+    private readonly ConnectionRegistry _connections;
+    private readonly ConfigurationStatus _configuration;
+    private readonly IHostApplicationLifetime _lifetime;
+    private readonly TimeProvider _time;
+
+    internal PerchStatus(
+        EndpointManager endpoints, ConnectionRegistry connections, ConfigurationStatus configuration,
+        IHostApplicationLifetime lifetime, TimeProvider time) =>
+        (_endpoints, _connections, _configuration, _lifetime, _time) = (endpoints, connections, configuration, lifetime, time);
+
+    /// <summary>Every endpoint, those that drain too, in the order of their names.</summary>
+    public IReadOnlyList<EndpointStatus> Endpoints => _endpoints.Status();
+
+    /// <summary>What is wrong with the configuration as it stands in the files; empty where it is the one that runs.</summary>
+    public IReadOnlyList<ConfigFault> ConfigurationFaults => _configuration.Faults;
+
+    /// <summary>Whether the host was told to stop.</summary>
+    public bool IsStopping => _lifetime.ApplicationStopping.IsCancellationRequested;
+
+    /// <summary>The last 1,000 ends, newest first.</summary>
+    public IReadOnlyList<EndedConnection> RecentConnections => _connections.Recent();
+
+    /// <summary>The open connections, oldest first.</summary>
+    /// <param name="limit">The most that are returned.</param>
+    public IReadOnlyList<LiveConnection> Connections(int limit) =>
+        [.. _connections.Live().OrderBy(c => c.StartTimestamp).Take(limit).Select(c => new LiveConnection(
+            c.Id, c.Traffic.Endpoint, c.Traffic.Protocol, c.Peer, c.StartedAt, _time.GetElapsedTime(c.StartTimestamp),
+            c.BytesReceived, c.BytesSent, c.Messages))];
+
+    /// <summary>Reads the configuration and makes every handler, as a start would, and binds nothing.</summary>
+    /// <returns>What would be served.</returns>
+    /// <exception cref="PerchConfigurationException">The configuration has faults.</exception>
+    public Task<IReadOnlyList<PlannedEndpoint>> CheckAsync() => _endpoints.CheckAsync();
+}
+
+/// <summary>An open connection: one row of <c>GET /connections</c>.</summary>
+/// <param name="Id">Its id, as in the log.</param>
+/// <param name="Endpoint">The endpoint's name.</param>
+/// <param name="Protocol">The protocol's name.</param>
+/// <param name="Peer">The peer's address and port, or <c>unix</c>.</param>
+/// <param name="StartedAt">When it was accepted.</param>
+/// <param name="Duration">How long it has been open.</param>
+/// <param name="BytesReceived">Bytes that the handler was given.</param>
+/// <param name="BytesSent">Bytes that the handler wrote.</param>
+/// <param name="Messages">Messages handled.</param>
+public sealed record LiveConnection(
+    string Id, string Endpoint, string Protocol, string Peer, DateTimeOffset StartedAt, TimeSpan Duration,
+    long BytesReceived, long BytesSent, long Messages);
+
+/// <summary>An endpoint that a start would serve.</summary>
+/// <param name="Name">Its key in the configuration.</param>
+/// <param name="Protocol">The protocol's name.</param>
+/// <param name="Address">What would be bound.</param>
+public sealed record PlannedEndpoint(string Name, string Protocol, string Address);
