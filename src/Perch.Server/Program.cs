@@ -1,5 +1,4 @@
 using Perch;
-using Perch.Endpoints;
 using Perch.Protocols;
 using Perch.Server;
 using Perch.Server.Admin;
