@@ -33,8 +33,8 @@ public static class PeerText
         if (utf8.IsSingleSegment)
             return Escape(utf8.FirstSpan, maxChars);
 
-        // No character of the result stands for more than three bytes, and a code point has at most four.
-        var needed = Math.Min(utf8.Length, (3L * Math.Max(maxChars, 0)) + 4);
+        // No character of the result stands for more than three bytes: those of four take two characters.
+        var needed = Math.Min(utf8.Length, 3L * Math.Max(maxChars, 0));
         return Escape(utf8.Slice(0, needed).ToArray(), utf8.Length, maxChars);
     }
 
