@@ -8,7 +8,7 @@ namespace Perch.Server.Telemetry;
 /// <summary><c>[12:34:56 INF] message</c>, then the exception on indented lines.</summary>
 internal sealed class TextLineFormatter : ITextFormatter
 {
-    private readonly MessageTemplateTextFormatter _line = new("[{Timestamp:HH:mm:ss} {Level:u3}] {Message:lj}");
+    private readonly MessageTemplateTextFormatter _line = new("[{Timestamp:HH:mm:ss} {Level:u3}] {Message:l}");
 
     public void Format(LogEvent logEvent, TextWriter output)
     {

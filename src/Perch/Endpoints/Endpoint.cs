@@ -70,14 +70,15 @@ internal sealed partial class Endpoint : IDisposable
     public async Task DrainAsync(TimeSpan deadline)
     {
         _condition = new(EndpointState.Draining);
+        // The socket is closed before the first await: whoever binds it next may do so when this call returns.
+        var stopped = _server is { } server ? StopServerAsync(server, deadline) : Task.CompletedTask;
         await _stopping.CancelAsync();
-        if (_server is { } server) await StopServerAsync(server, deadline);
+        await stopped;
         await _retrying;
         // A bind that was under way when the drain began may have won.
         if (_server is { } late) await StopServerAsync(late, TimeSpan.Zero);
         await _pipeline.RetireAsync();
         _condition = new(EndpointState.Stopped);
-        Dispose();
         Log.Stopped(_logger, Config.Name);
     }
 
@@ -123,8 +124,15 @@ internal sealed partial class Endpoint : IDisposable
     private async Task ServeAsync(ConnectionContext connection)
     {
         connection.Features.Set(this);
-        var pipeline = _pipeline;
-        while (!pipeline.TryEnter()) pipeline = _pipeline;
+        EndpointPipeline pipeline;
+        while (!(pipeline = _pipeline).TryEnter())
+        {
+            if (!ReferenceEquals(pipeline, _pipeline)) continue;
+            // Accepted before the drain, and first served after its deadline.
+            connection.Abort();
+            return;
+        }
+
         await pipeline.ServeAsync(connection);
     }
 

@@ -124,6 +124,10 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
                 {
                     Reject(exception.Faults);
                 }
+                catch (Exception exception) when (exception is not OperationCanceledException)
+                {
+                    Log.ApplyFailed(_logger, exception);
+                }
             }
         }
         catch (OperationCanceledException)
@@ -193,7 +197,13 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         lock (_lock)
         {
             _endpoints.Remove(name);
-            _draining.Add(endpoint, DrainAsync(endpoint, _shutdown.Drain));
+            _draining.Add(endpoint, Task.CompletedTask);
+        }
+
+        var draining = DrainAsync(endpoint, _shutdown.Drain);
+        lock (_lock)
+        {
+            if (_draining.ContainsKey(endpoint)) _draining[endpoint] = draining;
         }
     }
 
@@ -201,6 +211,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     {
         await endpoint.DrainAsync(deadline);
         lock (_lock) _draining.Remove(endpoint);
+        endpoint.Dispose();
     }
 
     private async Task DrainAllAsync(TimeSpan deadline)
@@ -222,6 +233,9 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     {
         [LoggerMessage(1010, LogLevel.Error, "The configuration is not applied, the running one stays: {Key}: {Problem}. {Cure}", EventName = "ConfigurationRejected")]
         public static partial void Rejected(ILogger logger, string key, string problem, string cure);
+
+        [LoggerMessage(1012, LogLevel.Error, "The configuration could not be applied to its end", EventName = "ConfigurationApplyFailed")]
+        public static partial void ApplyFailed(ILogger logger, Exception exception);
 
         [LoggerMessage(1011, LogLevel.Information, "Stopping: still accepting for {Seconds} s, so that load balancers notice", EventName = "LameDuckBegan")]
         public static partial void LameDuck(ILogger logger, double seconds);
