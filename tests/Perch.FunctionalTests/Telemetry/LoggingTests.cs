@@ -108,6 +108,18 @@ public sealed class LoggingTests
     }
 
     [Fact]
+    public void Sinks_ConsoleInTheSerilogSection_ReplacesPerchsOwn()
+    {
+        KeyValuePair<string, string?>[] settings =
+        [
+            new("Serilog:WriteTo:0:Name", "Console"),
+            new("Serilog:WriteTo:0:Args:restrictedToMinimumLevel", "Fatal"),
+        ];
+
+        Assert.Equal("", Log(settings, log => log.LogInformation("Nowhere")));
+    }
+
+    [Fact]
     public void Format_Unknown_SaysKeyValueAndCure()
     {
         var error = Assert.Throws<InvalidOperationException>(() => Log([new("Logging:Format", "xml")], _ => { }));
