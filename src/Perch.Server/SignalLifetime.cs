@@ -30,7 +30,8 @@ internal sealed partial class SignalLifetime(IHostApplicationLifetime lifetime, 
         context.Cancel = true;
         if (Interlocked.Increment(ref _signals) > 1) Environment.Exit(128 + number);
         Log.Stopping(logger, context.Signal);
-        lifetime.StopApplication();
+        // A host that is stopped while it starts throws and drains nothing: such a stop waits for the end of the start.
+        lifetime.ApplicationStarted.Register(lifetime.StopApplication);
     }
 
     private static partial class Log
