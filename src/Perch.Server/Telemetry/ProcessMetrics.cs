@@ -36,15 +36,26 @@ internal sealed class ProcessMetrics
             "Number of operating system threads in the process.");
     }
 
-    /// <summary>Descriptors that are open now. Takes about a microsecond each, and allocates no name.</summary>
-    public static long OpenDescriptors()
+    /// <summary>Descriptors that are open now: Linux only, cheap enough for a readiness check.</summary>
+    public static long OpenDescriptors() => DescriptorsFromSize() is > 0 and var count ? count : DescriptorsFromEntries();
+
+    // Since Linux 6.2 the folder's size is the count. Enumerating is the only way to stat a folder from .NET, and the
+    // enumeration holds a descriptor itself, here as below.
+    internal static long DescriptorsFromSize()
     {
-        var count = 0L;
-        foreach (var one in new FileSystemEnumerable<long>("/proc/self/fd", static (ref FileSystemEntry _) => 1, Everything))
-            count += one;
-        // Less the one that this enumeration itself holds.
-        return count - 1;
+        var size = 0L;
+        var entries = new FileSystemEnumerable<long>("/proc/self", static (ref FileSystemEntry entry) => entry.Length, Everything)
+        {
+            ShouldIncludePredicate = static (ref FileSystemEntry entry) => entry.FileName is "fd",
+        };
+        foreach (var length in entries)
+            size = length;
+        return size - 1;
     }
+
+    // Some eight microseconds an entry, so with 10,000 connections a scrape would notice.
+    internal static long DescriptorsFromEntries() =>
+        new FileSystemEnumerable<bool>("/proc/self/fd", static (ref FileSystemEntry _) => true, Everything).LongCount() - 1;
 
     /// <summary>The soft limit of descriptors; null where it is unlimited.</summary>
     public static long? MaxDescriptors() => Field("/proc/self/limits", "Max open files");

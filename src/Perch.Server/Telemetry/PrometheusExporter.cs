@@ -73,6 +73,8 @@ internal sealed class PrometheusExporter : BaseExporter<Metric>, IPullMetricExpo
         _tags.Clear();
         foreach (var (key, value) in ParentProvider.GetResource().Attributes)
             _tags.Add(new(key, value));
+        if (_tags.Count == 0)
+            return;
         SetLabels();
         _text.WriteHeader("target_info", "gauge", "Target metadata");
         _text.WriteSample("target_info", "", 1);

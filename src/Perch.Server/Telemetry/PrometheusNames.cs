@@ -20,8 +20,8 @@ internal static class PrometheusNames
         ["dotnet.timer.count"] = "dotnet.timers",
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    // Documented as up-down counters, but the runtime registers them as monotonic: taken at its word, Prometheus would see
-    // a reset whenever they go down.
+    // The runtime registers these two as monotonic, although they go down (dotnet/runtime#126167): taken at its word,
+    // Prometheus would see a reset each time.
     private static readonly FrozenSet<string> NotCounters =
         FrozenSet.Create(StringComparer.Ordinal, "dotnet.thread_pool.thread.count", "dotnet.thread_pool.queue.length");
 
