@@ -14,7 +14,7 @@ internal static class ExitCode
     /// <returns>Null for what nobody expected: that ends with its stack.</returns>
     public static int? Of(Exception exception) => exception switch
     {
-        PerchConfigurationException or ServerCommandException or InvalidDataException or FormatException or InvalidOperationException => Misconfigured,
+        PerchConfigurationException or ServerCommandException or InvalidDataException or FormatException => Misconfigured,
         NoEndpointBoundException => Failed,
         IOException { InnerException: AddressInUseException } => Failed,
         _ => null,

@@ -2,6 +2,7 @@ using Perch;
 using Perch.Protocols;
 using Perch.Server;
 using Perch.Server.Admin;
+using Perch.Server.Logging;
 using Perch.Server.Telemetry;
 
 try

@@ -3,6 +3,7 @@ using System.Reflection;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
+using Perch.Configuration;
 
 namespace Perch.Server.Telemetry;
 
@@ -29,7 +30,7 @@ internal static class TelemetrySetup
     /// Collects the metrics of this host for <c>MapPrometheus</c>, and pushes them over OTLP where
     /// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> (or its <c>_METRICS_</c> form) is set; the other <c>OTEL_</c> keys apply too.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The endpoint's address is not an http or https URL.</exception>
+    /// <exception cref="PerchConfigurationException">The endpoint's address is not an http or https URL.</exception>
     public static IServiceCollection AddPerchTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
         var push = IsPushConfigured(configuration);
@@ -81,7 +82,7 @@ internal static class TelemetrySetup
                 continue;
             // The SDK would fall back to localhost without a word.
             if (!Uri.TryCreate(value, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
-                throw new InvalidOperationException($"{key} is \"{value}\": use a URL such as http://collector:4317, or leave it empty.");
+                throw new PerchConfigurationException([new(key, $"'{value}' is not a URL", "Write a URL such as http://collector:4317, or leave it empty")]);
             configured = true;
         }
         return configured;

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.IO.Enumeration;
 
 namespace Perch.Diagnostics;
 
@@ -10,19 +10,33 @@ public static class FileDescriptors
 
     private const int UnknownLimit = 10_000;
 
-    /// <summary>The soft limit of open files, or null where the system does not tell.</summary>
-    public static int? Limit()
+    private static readonly EnumerationOptions Everything = new() { AttributesToSkip = FileAttributes.None };
+
+    /// <summary>The soft limit of open files, or null where there is none or the system does not tell.</summary>
+    public static long? Limit() => OperatingSystem.IsLinux() ? ProcFile.Field("/proc/self/limits", "Max open files") : null;
+
+    /// <summary>The number of open files, or null where the system does not tell. Cheap enough for a readiness check.</summary>
+    public static long? Open()
     {
-        const string Label = "Max open files";
         if (!OperatingSystem.IsLinux()) return null;
-        var line = File.ReadLines("/proc/self/limits").FirstOrDefault(l => l.StartsWith(Label, StringComparison.Ordinal));
-        var soft = line?[Label.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
-        return int.TryParse(soft, CultureInfo.InvariantCulture, out var limit) ? limit : null;
+        return OpenBySize() is > 0 and var count ? count : OpenByEntries();
     }
 
-    /// <summary>The number of open files, or null where the system does not tell.</summary>
-    public static int? Open() => OperatingSystem.IsLinux() ? Directory.EnumerateFileSystemEntries("/proc/self/fd").Count() : null;
+    // Since Linux 6.2 the folder's size is the count. Enumerating is the only way to stat a folder from .NET, and the
+    // enumeration holds a descriptor itself, here as below.
+    internal static long OpenBySize()
+    {
+        var folder = new FileSystemEnumerable<long>("/proc/self", static (ref FileSystemEntry entry) => entry.Length, Everything)
+        {
+            ShouldIncludePredicate = static (ref FileSystemEntry entry) => entry.FileName is "fd",
+        };
+        return folder.FirstOrDefault() - 1;
+    }
+
+    // Some eight microseconds an entry: with 10,000 connections a scrape would notice.
+    internal static long OpenByEntries() =>
+        new FileSystemEnumerable<bool>("/proc/self/fd", static (ref FileSystemEntry _) => true, Everything).LongCount() - 1;
 
     /// <summary>How many connections the limit leaves room for.</summary>
-    internal static int ConnectionCapacity() => Math.Max(64, (Limit() ?? UnknownLimit) - Reserve);
+    internal static int ConnectionCapacity() => (int)Math.Clamp((Limit() ?? UnknownLimit) - Reserve, 64, 10_000_000);
 }

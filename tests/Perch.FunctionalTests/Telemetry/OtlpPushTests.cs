@@ -39,9 +39,9 @@ public sealed class OtlpPushTests
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new(key, value)]).Build();
 
-        var error = Assert.Throws<InvalidOperationException>(() => new ServiceCollection().AddPerchTelemetry(configuration));
+        var error = Assert.Throws<Perch.Configuration.PerchConfigurationException>(() => new ServiceCollection().AddPerchTelemetry(configuration));
 
-        Assert.Equal($"{key} is \"{value}\": use a URL such as http://collector:4317, or leave it empty.", error.Message);
+        Assert.Equal([new(key, $"'{value}' is not a URL", "Write a URL such as http://collector:4317, or leave it empty")], error.Faults);
     }
 
     private static async Task<WebApplication> StartCollectorAsync(TaskCompletionSource<(string? ContentType, byte[] Body)> pushed)

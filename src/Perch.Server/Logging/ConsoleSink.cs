@@ -2,7 +2,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
 
-namespace Perch.Server.Telemetry;
+namespace Perch.Server.Logging;
 
 /// <summary>
 /// Writes a line at a time, and never colours: what reads standard output of a server is a file or a collector. Called

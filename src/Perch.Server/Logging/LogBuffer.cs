@@ -1,6 +1,6 @@
 using Serilog.Sinks.Async;
 
-namespace Perch.Server.Telemetry;
+namespace Perch.Server.Logging;
 
 /// <summary>What the buffer between the program and the console had to drop, for a metric.</summary>
 internal sealed class LogBuffer : IAsyncLogEventSinkMonitor

@@ -3,10 +3,9 @@ using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Perch.Server;
-using Perch.Server.Telemetry;
+using Perch.Server.Logging;
 
-namespace Perch.FunctionalTests.Telemetry;
+namespace Perch.FunctionalTests.Logging;
 
 [SuppressMessage("Performance", "CA1873", Justification = "Every line here is written.")]
 public sealed class LoggingTests
@@ -122,9 +121,9 @@ public sealed class LoggingTests
     [Fact]
     public void Format_Unknown_SaysKeyValueAndCure()
     {
-        var error = Assert.Throws<InvalidOperationException>(() => Log([new("Logging:Format", "xml")], _ => { }));
+        var error = Assert.Throws<Perch.Configuration.PerchConfigurationException>(() => Log([new("Logging:Format", "xml")], _ => { }));
 
-        Assert.Equal("Logging:Format is \"xml\": use \"Text\" or \"Json\".", error.Message);
+        Assert.Equal([new("Logging:Format", "'xml' is not a known format", "Write Text or Json")], error.Faults);
     }
 
     [Fact]

@@ -1,14 +1,14 @@
 using System.Text;
-using Perch.Server.Telemetry;
+using Perch.Configuration;
 using Serilog;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Settings.Configuration;
 
-namespace Perch.Server;
+namespace Perch.Server.Logging;
 
 /// <summary>All of logging's set-up: Serilog behind Microsoft.Extensions.Logging.</summary>
-internal static class Logging
+internal static class LoggingSetup
 {
     private const int BufferedLines = 10_000;
 
@@ -17,7 +17,7 @@ internal static class Logging
     /// <c>Serilog:WriteTo</c> names a Console itself; <c>Logging:Format</c> makes it <c>Text</c> (default) or <c>Json</c>.
     /// The lines go to <paramref name="console"/>; null is standard output, in UTF-8.
     /// </summary>
-    /// <exception cref="InvalidOperationException"><c>Logging:Format</c> is neither Text nor Json.</exception>
+    /// <exception cref="PerchConfigurationException"><c>Logging:Format</c> is neither Text nor Json.</exception>
     public static ILoggingBuilder AddPerchLogging(this ILoggingBuilder logging, IConfiguration configuration, TextWriter? console = null)
     {
         var formatter = Formatter(configuration);
@@ -47,7 +47,7 @@ internal static class Logging
         null or "" => new TextLineFormatter(),
         var format when format.Equals("Text", StringComparison.OrdinalIgnoreCase) => new TextLineFormatter(),
         var format when format.Equals("Json", StringComparison.OrdinalIgnoreCase) => new JsonLineFormatter(),
-        var format => throw new InvalidOperationException($"Logging:Format is \"{format}\": use \"Text\" or \"Json\"."),
+        var format => throw new PerchConfigurationException([new("Logging:Format", $"'{format}' is not a known format", "Write Text or Json")]),
     };
 
     // The sinks that come with Perch are named, because a single-file executable has no list of assemblies to search.

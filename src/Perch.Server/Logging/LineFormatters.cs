@@ -3,7 +3,7 @@ using Serilog.Formatting;
 using Serilog.Formatting.Display;
 using Serilog.Formatting.Json;
 
-namespace Perch.Server.Telemetry;
+namespace Perch.Server.Logging;
 
 /// <summary><c>[12:34:56 INF] message</c>, then the exception on indented lines.</summary>
 internal sealed class TextLineFormatter : ITextFormatter

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 
-namespace Perch.Server.Telemetry;
+namespace Perch.Server.Logging;
 
 /// <summary>
 /// Keeps what moves a terminal's cursor, breaks a line or reorders text (C0, DEL, C1, line separators, bidirectional
