@@ -15,6 +15,8 @@ try
 }
 catch (Exception exception) when (ExitCode.Of(exception) is { } code)
 {
-    await Console.Error.WriteLineAsync($"perch-server: {exception.Message}");
+    // Of a file that cannot be read only the innermost exception knows the line.
+    var cause = exception is InvalidDataException ? $" {exception.GetBaseException().Message}" : "";
+    await Console.Error.WriteLineAsync($"perch-server: {exception.Message}{cause}");
     return code;
 }

@@ -87,6 +87,7 @@ public sealed class StartUpTests
         var ended = await ServerProcess.RunAsync(folder);
         Assert.Equal(2, ended.ExitCode);
         Assert.Contains(folder.File, ended.Errors, StringComparison.Ordinal);
+        Assert.Contains("LineNumber: 2", ended.Errors, StringComparison.Ordinal);
         AssertNoStack(ended);
     }
 
