@@ -1,7 +1,9 @@
+using System.Runtime.InteropServices;
+
 namespace Perch.FunctionalTests.Hosting;
 
 /// <summary>A content root of its own, and the ways in which a file in it is edited.</summary>
-internal sealed class ServerFolder : IDisposable
+internal sealed partial class ServerFolder : IDisposable
 {
     private const string FileName = "appsettings.json";
 
@@ -38,11 +40,15 @@ internal sealed class ServerFolder : IDisposable
         System.IO.File.WriteAllText(Path.Combine(folder, FileName), content);
         var (data, next) = (Path.Combine(Root, "..data"), Path.Combine(Root, "..data_tmp"));
         System.IO.File.CreateSymbolicLink(next, Path.GetFileName(folder));
-        System.IO.File.Move(next, data, overwrite: true);
+        Assert.Equal(0, Rename(next, data));
         if (new FileInfo(File).LinkTarget is not null) return;
         System.IO.File.Delete(File);
         System.IO.File.CreateSymbolicLink(File, Path.Combine("..data", FileName));
     }
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
+
+    // File.Move refuses a link to a folder.
+    [LibraryImport("libc", EntryPoint = "rename", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(string from, string to);
 }
