@@ -1,31 +1,13 @@
-using Perch;
-using Perch.Protocols;
 using Perch.Server;
 using Perch.Server.Admin;
-using Perch.Server.Logging;
-using Perch.Server.Telemetry;
 
 try
 {
     var command = ServerCommand.Parse(args);
-    var builder = WebApplication.CreateEmptyBuilder(new()
-    {
-        ApplicationName = "perch-server",
-        ContentRootPath = command.ContentRoot,
-        EnvironmentName = command.Environment,
-    });
-    builder.Configuration.AddServerLayers(command);
+    var builder = ServerApplication.CreateBuilder(command);
     if (command.Verb == ServerVerb.Health) return await HealthProbe.RunAsync(builder.Configuration);
 
-    builder.Logging.AddPerchLogging(builder.Configuration);
-    builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
-    builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
-    builder.Services.AddRoutingCore();
-    builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
-    builder.Services.AddPerchTelemetry(builder.Configuration);
-    builder.Services.AddSingleton<IHostLifetime, SignalLifetime>();
-
-    await using var app = builder.Build();
+    await using var app = builder.BuildServer();
     if (command.Verb == ServerVerb.Check) return await ConfigurationCheck.RunAsync(app.Services);
     app.MapAdmin();
     await app.RunAsync();
@@ -33,6 +15,8 @@ try
 }
 catch (Exception exception) when (ExitCode.Of(exception) is { } code)
 {
-    await Console.Error.WriteLineAsync($"perch-server: {exception.Message}");
+    // Of a file that cannot be read only the innermost exception knows the line.
+    var cause = exception is InvalidDataException ? $" {exception.GetBaseException().Message}" : "";
+    await Console.Error.WriteLineAsync($"perch-server: {exception.Message}{cause}");
     return code;
 }

@@ -26,6 +26,8 @@ internal static class LoggingSetup
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Information)
+            // It logs what it throws too, with the stack: Program tells it once, and without where it was to be expected.
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
             .ReadFrom.Configuration(configuration, ReaderOptions(configuration));
         if (!NamesConsole(configuration))
         {

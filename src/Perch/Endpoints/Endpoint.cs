@@ -172,7 +172,7 @@ internal sealed partial class Endpoint : IDisposable
         SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => "address in use: stop the process that has it, or change the endpoint's Port",
         SocketException { SocketErrorCode: SocketError.AccessDenied } => "permission denied: ports below 1024 need CAP_NET_BIND_SERVICE, a Unix socket a folder that can be written",
         SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "this machine does not have the address: change the endpoint's Address",
-        var cause => cause.Message,
+        _ => exception.Message,
     };
 
     private sealed record Condition(EndpointState State, string? Reason = null, DateTimeOffset? NextRetry = null);

@@ -22,7 +22,7 @@ internal sealed partial class ConfigurationFileWatcher(
         using var timer = new PeriodicTimer(Interval, time);
         var applied = Fingerprint();
         var last = applied;
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        while (await NextTickAsync(timer, stoppingToken))
         {
             var now = Fingerprint();
             var settled = now is not null && now == last;
@@ -30,6 +30,19 @@ internal sealed partial class ConfigurationFileWatcher(
             if (!settled || now == applied) continue;
             applied = now;
             Reload();
+        }
+    }
+
+    /// <returns>False at the stop: to the host a cancellation is a failure where the start had failed.</returns>
+    private static async ValueTask<bool> NextTickAsync(PeriodicTimer timer, CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 

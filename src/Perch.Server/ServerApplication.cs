@@ -1,0 +1,38 @@
+using Perch.Protocols;
+using Perch.Server.Logging;
+using Perch.Server.Telemetry;
+
+namespace Perch.Server;
+
+/// <summary>The server in one piece, so that a test runs what the executable runs.</summary>
+internal static class ServerApplication
+{
+    /// <summary>A builder that has the configuration, and nothing else yet.</summary>
+    public static WebApplicationBuilder CreateBuilder(ServerCommand command)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new()
+        {
+            ApplicationName = "perch-server",
+            ContentRootPath = command.ContentRoot,
+            EnvironmentName = command.Environment,
+        });
+        builder.Configuration.AddServerLayers(command);
+        return builder;
+    }
+
+    /// <param name="builder">From <see cref="CreateBuilder"/>.</param>
+    /// <param name="console">Where the log goes; null is standard output.</param>
+    /// <param name="configure">Adds protocols and services to those of the executable.</param>
+    public static WebApplication BuildServer(this WebApplicationBuilder builder, TextWriter? console = null, Action<PerchBuilder>? configure = null)
+    {
+        builder.Logging.AddPerchLogging(builder.Configuration, console);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
+        builder.Services.AddRoutingCore();
+        var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
+        builder.Services.AddPerchTelemetry(builder.Configuration);
+        builder.Services.AddSingleton<IHostLifetime, SignalLifetime>();
+        configure?.Invoke(perch);
+        return builder.Build();
+    }
+}

@@ -1,0 +1,53 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Perch.FunctionalTests.Hosting;
+
+/// <summary>An appsettings.json in the making: every port 0 unless a test says otherwise.</summary>
+internal sealed class ServerSettings
+{
+    private static readonly Dictionary<string, string> LogOverrides = new() { ["Microsoft"] = "Warning", ["Microsoft.Hosting.Lifetime"] = "Information" };
+
+    /// <summary>Each endpoint's object, by name.</summary>
+    public Dictionary<string, string> Endpoints { get; } = [];
+
+    public string Drain { get; set; } = "00:00:10";
+
+    public string LameDuck { get; set; } = "00:00:00";
+
+    public string AdminUrl { get; set; } = "http://127.0.0.1:0";
+
+    public string ApiKey { get; set; } = "";
+
+    /// <summary>Members of <c>Perch:Defaults:Guards</c>.</summary>
+    [StringSyntax(StringSyntaxAttribute.Json)]
+    public string Guards { get; set; } = "{}";
+
+    public string Log { get; set; } = "Information";
+
+    public ServerSettings With(string endpoint, [StringSyntax(StringSyntaxAttribute.Json)] string json)
+    {
+        Endpoints[endpoint] = json;
+        return this;
+    }
+
+    public ServerSettings Without(string endpoint)
+    {
+        Endpoints.Remove(endpoint);
+        return this;
+    }
+
+    public override string ToString() => JsonSerializer.Serialize(new
+    {
+        Perch = new
+        {
+            Endpoints = Endpoints.ToDictionary(e => e.Key, e => JsonNode.Parse(e.Value)),
+            Defaults = new { Guards = JsonNode.Parse(Guards) },
+            Shutdown = new { Drain, LameDuck },
+        },
+        Kestrel = new { Endpoints = new { Admin = new { Url = AdminUrl } } },
+        Admin = new { ApiKey },
+        Serilog = new { MinimumLevel = new { Default = Log, Override = LogOverrides } },
+    });
+}
