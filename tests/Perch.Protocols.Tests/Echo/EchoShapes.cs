@@ -21,6 +21,7 @@ internal static class EchoShapes
         new("as many bytes as a message has", "{}", Xs(1000), "GOT:" + Xs(1000), 1),
         new("one byte more", "{}", Xs(1001), $"GOT:{Xs(1000)}GOT:x", 2),
         new("many messages in one read", "{}", Xs(2500), $"GOT:{Xs(1000)}GOT:{Xs(1000)}GOT:{Xs(500)}", 3),
+        new("several segments of memory", """{ "MaxMessageBytes": 65536, "Prefix": "" }""", Xs(30_000), Xs(30_000), 1),
         new("a bound of one byte", """{ "MaxMessageBytes": 1 }""", "abc", "GOT:aGOT:bGOT:c", 3),
     ];
 
