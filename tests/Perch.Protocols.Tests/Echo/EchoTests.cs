@@ -8,6 +8,8 @@ public sealed class EchoTests
 {
     public static TheoryData<string> Shapes => [.. EchoShapes.All];
 
+    public static TheoryData<string> FramedShapes => [.. EchoShapes.Framed];
+
     public static TheoryData<string, string> Chunks => Cross(EchoShapes.All, EchoShapes.Chunks);
 
     public static TheoryData<string, string> Frames => Cross(EchoShapes.Framed, EchoShapes.Frames);
@@ -91,6 +93,33 @@ public sealed class EchoTests
         await peer.ExpectAsync("GOT:Hello");
         peer.Connection.RequestClose();
         Assert.Equal(ConnectionOutcome.Drained, (await peer.ExpectEndAsync()).Outcome);
+    }
+
+    [Theory]
+    [MemberData(nameof(FramedShapes))]
+    public async Task Echo_HalfAMessageWhenTheDrainBegins_AnswersItAndLeaves(string shape)
+    {
+        await using var host = new ProtocolHost(shape, """{ "Framing": "Line" }""");
+        var peer = host.Connect();
+        await peer.SendAsync("one\ntw");
+        await peer.ExpectAsync("GOT:one");
+        peer.Connection.RequestClose();
+        // The next message has begun as well: it is not waited for.
+        await peer.SendAsync("o\nthr");
+        Assert.Equal(ConnectionOutcome.Drained, (await peer.ExpectEndAsync("GOT:two")).Outcome);
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public async Task Echo_PeerThatGoesOnWhileItDrains_GetsOneAnswerMoreAtMost(string shape)
+    {
+        await using var host = new ProtocolHost(shape, """{ "MaxMessageBytes": 1 }""");
+        var peer = host.Connect(trickle: true);
+        peer.Connection.RequestClose();
+        await peer.SendAsync(new byte[100]);
+        var ended = await peer.EndedAsync();
+        Assert.Equal(ConnectionOutcome.Drained, ended.Outcome);
+        Assert.InRange(ended.Messages, 0, 1);
     }
 
     [Theory]
