@@ -94,6 +94,16 @@ public sealed class HelloTests
     }
 
     [Fact]
+    public async Task Hello_LineAsLongAsTheBound_IsWholeAndNotWarnedAbout()
+    {
+        await using var host = new ProtocolHost("hello", """{ "Framing": "Line" }""");
+        var peer = host.Connect();
+        await peer.SendAsync(new string('z', 5120) + "\n");
+        await peer.ExpectAsync("-");
+        Assert.Empty(host.Logged("HelloAtLimit"));
+    }
+
+    [Fact]
     public async Task Hello_LongName_IsLoggedBounded()
     {
         await using var host = new ProtocolHost("hello");
