@@ -163,6 +163,19 @@ public sealed class EchoTests
     }
 
     [Fact]
+    public async Task EchoBlocking_PeerComesBackOnceItIsClosed_FindsTheThreadFree()
+    {
+        await using var host = new ProtocolHost("echo-blocking", """{ "MaxThreads": 1 }""");
+        // Often, since the moment in which the thread could still be taken is short.
+        for (var i = 0; i < 1000; i++)
+        {
+            var peer = host.Connect();
+            peer.EndInput();
+            Assert.Equal(ConnectionOutcome.PeerClosed, (await peer.ExpectEndAsync()).Outcome);
+        }
+    }
+
+    [Fact]
     public async Task EchoBlocking_SilentPeer_EndsAfterTheReadTimeout()
     {
         await using var host = new ProtocolHost("echo-blocking", """{ "ReadTimeout": "00:00:00.010" }""");
