@@ -61,10 +61,12 @@ internal sealed class BlockingStream : Stream
         while (true)
         {
             var read = WaitRead();
-            var taken = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
+            // Counted before the advance, which gives the memory under the sequence back.
+            var length = (int)Math.Min(read.Buffer.Length, buffer.Length);
+            var taken = read.Buffer.Slice(0, length);
             taken.CopyTo(buffer);
             _input.AdvanceTo(taken.End);
-            if (!taken.IsEmpty || read.IsCompleted || buffer.IsEmpty) return (int)taken.Length;
+            if (length > 0 || read.IsCompleted || buffer.IsEmpty) return length;
             if (_context.Draining.IsCancellationRequested && !_context.MessageInHand) return 0;
         }
     }
