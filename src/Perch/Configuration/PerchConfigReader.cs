@@ -114,10 +114,12 @@ internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRe
     private static bool Overlap(ListenAddress a, ListenAddress b)
     {
         if (a.UnixSocket is not null || b.UnixSocket is not null) return a.UnixSocket == b.UnixSocket;
-        return a.Port != 0 && a.Port == b.Port && (a.Address!.Equals(b.Address) || IsAny(a.Address) || IsAny(b.Address!));
+        return a.Port != 0 && a.Port == b.Port && (a.Address!.Equals(b.Address) || Covers(a.Address, b.Address!) || Covers(b.Address!, a.Address));
     }
 
-    private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+    /// <remarks>Kestrel binds <c>::</c> for both families.</remarks>
+    private static bool Covers(IPAddress any, IPAddress other) =>
+        any.Equals(IPAddress.IPv6Any) || (any.Equals(IPAddress.Any) && other.AddressFamily == any.AddressFamily);
 
     private static string Flatten(IConfigurationSection section) => string.Join('\n',
         section.AsEnumerable(makePathsRelative: true).Where(p => p.Value is not null)

@@ -22,6 +22,7 @@ public sealed class DuplicateAddressTests
     [Theory]
     [InlineData("127.0.0.1", "127.0.0.2")]
     [InlineData("127.0.0.1", "::1")]
+    [InlineData("0.0.0.0", "::1")]
     public void Read_OnePortOnDifferentAddresses_IsFine(string first, string second) =>
         Assert.Equal(2, Read(Several($""" "Port": 5, "Address": "{first}" """, $""" "Port": 5, "Address": "{second}" """)).Endpoints.Count);
 
