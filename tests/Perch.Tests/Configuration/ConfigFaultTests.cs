@@ -39,6 +39,7 @@ public sealed class ConfigFaultTests
     [InlineData(""" "Protocol": "plain" """, "Perch:Endpoints:e:Port", "is missing")]
     [InlineData(""" "Protocol": "plain", "Port": 65536 """, "Perch:Endpoints:e:Port", "65536 is out of range")]
     [InlineData(""" "Protocol": "plain", "Port": -1 """, "Perch:Endpoints:e:Port", "-1 is out of range")]
+    [InlineData(""" "Protocol": "plain", "Port": "http" """, "Perch:Endpoints:e:Port", "'http' is not a number that fits")]
     [InlineData(""" "Protocol": "plain", "UnixSocket": "" """, "Perch:Endpoints:e:UnixSocket", "'/srv/perch' is empty")]
     [InlineData(""" "Protocol": "plain", "Port": 1, "Options": { "A": 1 } """, "Perch:Endpoints:e:Options:A", "is not a known key")]
     [InlineData(""" "Port": 1 """, "Perch:Endpoints:e:Protocol", "is missing")]
@@ -66,6 +67,7 @@ public sealed class ConfigFaultTests
 
     [Theory]
     [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, MaxConnections, Shutdown")]
+    [InlineData(""" "Endpoints": "e" """, "Perch:Endpoints", "Write an object: { ... }")]
     [InlineData(""" "Defaults": 1 """, "Perch:Defaults", "Write an object: { ... }")]
     [InlineData(""" "Shutdown": { "Drain": "00:00:20", "Wait": 1 } """, "Perch:Shutdown:Wait", "Known here: Drain, LameDuck")]
     [InlineData(""" "Shutdown": { "Drain": "02:00:00" } """, "Perch:Shutdown:Drain", "Write a value between 00:00:00 and 01:00:00")]
@@ -83,6 +85,11 @@ public sealed class ConfigFaultTests
     [Fact]
     public void Read_BadPerchAddress_IsReportedOnce() => Assert.Equal("Perch:Address", FaultOf("""
         { "Perch": { "Address": "here", "Endpoints": { "a": { "Port": 1, "Protocol": "plain" }, "b": { "Port": 2, "Protocol": "plain" } } } }
+        """).Key);
+
+    [Fact]
+    public void Read_BadDefaultGuard_IsReportedOnce() => Assert.Equal("Perch:Defaults:Guards:MaxConnections", FaultOf("""
+        { "Perch": { "Defaults": { "Guards": { "MaxConnections": 0 } }, "Endpoints": { "a": { "Port": 1, "Protocol": "plain" } } } }
         """).Key);
 
     [Fact]
