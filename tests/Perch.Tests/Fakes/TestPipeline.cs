@@ -52,7 +52,12 @@ internal sealed class TestPipeline : IDisposable
         },
         handler, Services);
 
-    public Task ServeAsync(ConnectionHandler handler, InMemoryConnection connection) => Build(handler)(connection);
+    public Task ServeAsync(ConnectionHandler handler, InMemoryConnection connection)
+    {
+        // As in the server. The test runner's context would post what is to run in line.
+        SynchronizationContext.SetSynchronizationContext(null);
+        return Build(handler)(connection);
+    }
 
     public Task ServeAsync(Func<ConnectionContext, Task> handler, InMemoryConnection connection) =>
         ServeAsync(new DelegateHandler(handler), connection);
