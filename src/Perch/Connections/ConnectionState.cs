@@ -72,8 +72,9 @@ internal sealed class ConnectionState : IPerchConnectionFeature
     /// <summary>Names the outcome and takes the socket away; the handler sees an aborted connection.</summary>
     public void Abort(ConnectionOutcome outcome)
     {
-        if (TrySetOutcome(outcome))
-            _connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
+        // A handler that was done has named its end before the peer took the last bytes; it did not come to that.
+        if (!TrySetOutcome(outcome)) Interlocked.CompareExchange(ref _outcome, (int)outcome, (int)ConnectionOutcome.Completed);
+        _connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
     }
 
     private static string Describe(EndPoint? peer) => peer switch
