@@ -60,6 +60,9 @@ internal sealed class ConnectionState : IPerchConnectionFeature
     /// <summary>A flush found that nobody reads any more.</summary>
     public bool PeerGone { get; set; }
 
+    /// <summary>The connection was gone before the handler threw, and not by the close that followed.</summary>
+    public bool GoneBeforeFault { get; set; }
+
     public ConnectionOutcome? Outcome => Volatile.Read(ref _outcome) is var value && value == Unset ? null : (ConnectionOutcome)value;
 
     public bool TrySetOutcome(ConnectionOutcome outcome) =>

@@ -82,6 +82,16 @@ public sealed class OutcomeTests : IDisposable
     }
 
     [Fact]
+    public async Task Serve_HandlersOwnCancellation_HandlerFaultAndAReset()
+    {
+        // As an HttpClient does when its own timeout has passed.
+        await _pipeline.ServeAsync(_ => throw new TaskCanceledException(), _connection).Soon();
+
+        AssertEnded(ConnectionOutcome.HandlerFault);
+        Assert.NotNull(_connection.AbortReason);
+    }
+
+    [Fact]
     public async Task Serve_HandlerReturnsOnDrain_Drained()
     {
         var serving = _pipeline.ServeAsync(ReadOnceAsync, _connection);
@@ -90,6 +100,18 @@ public sealed class OutcomeTests : IDisposable
         await serving.Soon();
 
         AssertEnded(ConnectionOutcome.Drained);
+    }
+
+    [Fact]
+    public async Task Serve_HandlerIsCancelledByTheDrain_DrainedWithoutAReset()
+    {
+        var serving = _pipeline.ServeAsync(
+            c => Task.Delay(Timeout.Infinite, c.Features.Get<IConnectionLifetimeNotificationFeature>()!.ConnectionClosedRequested), _connection);
+        _connection.RequestClose();
+        await serving.Soon();
+
+        AssertEnded(ConnectionOutcome.Drained);
+        Assert.Null(_connection.AbortReason);
     }
 
     [Fact]
