@@ -14,7 +14,8 @@ internal sealed class TimeoutWatch(ConnectionState connection, GuardOptions guar
     {
         var now = time.GetTimestamp();
         var bytes = connection.BytesReceived + connection.BytesSent;
-        if (bytes != _bytes) (_bytes, _bytesSince) = (bytes, now);
+        // A handler that was busy has not waited for the peer.
+        if (bytes != _bytes || !connection.ReadPending) (_bytes, _bytesSince) = (bytes, now);
         var flushWaits = connection.FlushWaits;
         if (flushWaits != _flushWaits) (_flushWaits, _flushSince) = (flushWaits, now);
 

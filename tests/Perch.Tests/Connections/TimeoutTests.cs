@@ -47,6 +47,55 @@ public sealed class TimeoutTests : IDisposable
         await AssertCutAsync(serving, 10 * Minute, ConnectionOutcome.IdleTimeout);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Heartbeat_TrafficEitherWay_RestartsTheIdleClock(bool received)
+    {
+        IDuplexPipe? transport = null;
+        var serving = _pipeline.ServeAsync(
+            c =>
+            {
+                transport = c.Transport;
+                return SinkAsync(c);
+            },
+            _connection);
+        await _connection.SendAsync("a");
+        for (var i = 0; i < 3; i++)
+        {
+            _pipeline.Pass(10 * Minute - Second, _connection);
+            Assert.Null(_connection.AbortReason);
+            if (received) await _connection.SendAsync("b");
+            else await transport!.Output.WriteAsync(new byte[1]);
+            _connection.Heartbeat();
+        }
+
+        await AssertCutAsync(serving, 10 * Minute, ConnectionOutcome.IdleTimeout);
+    }
+
+    [Fact]
+    public async Task Heartbeat_HandlerIsBusy_NoTimeoutAndTheIdleClockStandsStill()
+    {
+        var work = new TaskCompletionSource();
+        var serving = _pipeline.ServeAsync(
+            async c =>
+            {
+                c.Transport.Input.AdvanceTo((await c.Transport.Input.ReadAsync()).Buffer.End);
+                await work.Task;
+                await SinkAsync(c);
+            },
+            _connection);
+        await _connection.SendAsync("a");
+        _connection.Heartbeat();
+        _pipeline.Pass(60 * Minute, _connection);
+        Assert.Null(_connection.AbortReason);
+        work.SetResult();
+        _connection.Heartbeat();
+
+        Assert.Null(_connection.AbortReason);
+        await AssertCutAsync(serving, 10 * Minute, ConnectionOutcome.IdleTimeout);
+    }
+
     [Fact]
     public async Task Heartbeat_PeerDoesNotRead_WriteTimeout()
     {
