@@ -79,7 +79,8 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
                     if (transport.Output.UnflushedBytes >= FlushThreshold && !await FlushAsync(transport.Output)) return;
                 }
 
-                if (read.IsCompleted && !context.IsClosed) frames.EnsureComplete(buffer);
+                // What is left after the last message of a drain was not read, and is no half of anything.
+                if (read.IsCompleted && !context.IsClosed && !(draining && handled > 0)) frames.EnsureComplete(buffer);
             }
             finally
             {
