@@ -53,7 +53,7 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> MoveNextAsync()
     {
-        _meter.Stop(_started);
+        StopMeter();
         while (!IsAtEnd)
         {
             if (_reading)
@@ -72,7 +72,6 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
             }
         }
 
-        _started = 0;
         return false;
     }
 
@@ -85,10 +84,17 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
 
     public void Dispose()
     {
+        StopMeter();
         if (_reading) _input.AdvanceTo(_rest.Start, _rest.End);
         _reading = false;
         if (_joined is not null) ArrayPool<byte>.Shared.Return(_joined);
         _joined = null;
+    }
+
+    private void StopMeter()
+    {
+        _meter.Stop(_started);
+        _started = 0;
     }
 
     private bool TryTake()

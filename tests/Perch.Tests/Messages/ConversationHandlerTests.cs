@@ -53,10 +53,12 @@ public sealed class ConversationHandlerTests : IDisposable
     [Fact]
     public async Task Converse_IteratorEnds_CompletedAndTheRestUnhandled()
     {
+        using var readings = new MeterReadings(_pipeline.Meters);
         await _connection.SendAsync("a\nb\nc\n");
         var serving = _pipeline.ServeAsync(new LineConversation((incoming, c) => Echo(incoming, c).Take(2)), _connection);
 
         await AssertEndAsync(serving, ConnectionOutcome.Completed, messages: 2, text: "a\nb\n");
+        Assert.Equal(2, readings.Of("perch.message.duration").Count);
     }
 
     [Fact]
