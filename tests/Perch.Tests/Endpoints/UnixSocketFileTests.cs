@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Perch.Endpoints;
@@ -39,6 +40,40 @@ public sealed class UnixSocketFileTests : IDisposable
         var path = _folder["e.sock"];
         using var live = Bind(path);
         live.Listen();
+
+        await Assert.ThrowsAsync<AddressInUseException>(() => PrepareAsync(path));
+        Assert.True(File.Exists(path));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("data")]
+    public async Task Prepare_RegularFile_IsRefusedAndUntouched(string content)
+    {
+        var path = _folder["e.sock"];
+        await File.WriteAllTextAsync(path, content);
+
+        await Assert.ThrowsAsync<AddressInUseException>(() => PrepareAsync(path));
+        Assert.Equal(content, await File.ReadAllTextAsync(path));
+    }
+
+    [Fact]
+    public async Task Prepare_RegularFileThatSomebodyHasLocked_IsRefusedAndUntouched()
+    {
+        var path = _folder["data.db"];
+        await using var locked = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+
+        await Assert.ThrowsAsync<AddressInUseException>(() => PrepareAsync(path));
+        Assert.True(File.Exists(path));
+    }
+
+    [Fact]
+    public async Task Prepare_NamedPipe_IsRefusedAndStays()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var path = _folder["pipe"];
+        using (var mkfifo = Process.Start("mkfifo", [path])) await mkfifo.WaitForExitAsync().Soon();
+        Assert.True(File.Exists(path));
 
         await Assert.ThrowsAsync<AddressInUseException>(() => PrepareAsync(path));
         Assert.True(File.Exists(path));
