@@ -60,12 +60,15 @@ internal sealed class BlockingStream : Stream
     {
         while (true)
         {
-            var read = WaitRead();
+            // The drain cancels one read; those that come after it take what is there, and wait for nothing.
+            var leaving = _context.Draining.IsCancellationRequested && !_context.MessageInHand;
+            ReadResult read;
+            if (!leaving) read = WaitRead();
+            else if (!_input.TryRead(out read)) return 0;
             var taken = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
             taken.CopyTo(buffer);
             _input.AdvanceTo(taken.End);
             if (!taken.IsEmpty || read.IsCompleted || buffer.IsEmpty) return (int)taken.Length;
-            if (_context.Draining.IsCancellationRequested && !_context.MessageInHand) return 0;
         }
     }
 

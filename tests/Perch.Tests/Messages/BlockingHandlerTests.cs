@@ -132,6 +132,31 @@ public sealed class BlockingHandlerTests : IDisposable
         Assert.Equal(ConnectionOutcome.PeerReset, _pipeline.Ended.Outcome);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Drain_ReadThatWaits_EndsUnlessAMessageIsInHand(bool inHand)
+    {
+        var serving = _pipeline.ServeAsync(
+            new Blocking((stream, context) =>
+            {
+                context.MessageInHand = inHand;
+                stream.WriteByte((byte)'?');
+                var answer = stream.ReadByte();
+                stream.WriteByte(answer < 0 ? (byte)'-' : (byte)answer);
+                context.MessageInHand = false;
+                if (stream.ReadByte() >= 0) stream.WriteByte((byte)'!');
+            }),
+            _connection);
+        Assert.Equal("?", await _connection.ReceiveTextAsync(1).Soon());
+        _connection.RequestClose();
+        if (inHand) await _connection.SendAsync("a");
+        Assert.Equal(inHand ? "a" : "-", await _connection.ReceiveTextAsync(1).Soon());
+        await serving.Soon();
+
+        Assert.Equal(ConnectionOutcome.Drained, _pipeline.Ended.Outcome);
+    }
+
     [Fact]
     public async Task Abort_ThreadThatReads_IsUnblocked()
     {
