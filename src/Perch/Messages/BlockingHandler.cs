@@ -46,20 +46,21 @@ public abstract partial class BlockingHandler<TOptions>(TOptions options, ILogge
 
     private void Run(ConnectionContext connection, BlockingContext context, TaskCompletionSource ended)
     {
+        Exception? fault = null;
         try
         {
             using var stream = new BlockingStream(connection.Transport, context, Options.ReadTimeout, Options.WriteTimeout);
             Handle(stream, context);
-            ended.SetResult();
         }
         catch (Exception exception)
         {
-            ended.SetException(exception);
+            fault = exception;
         }
-        finally
-        {
-            Interlocked.Decrement(ref _threads);
-        }
+
+        // Before the connection ends, so that the one that follows it finds the slot free.
+        Interlocked.Decrement(ref _threads);
+        if (fault is null) ended.SetResult();
+        else ended.SetException(fault);
     }
 
     private Task Reject(BlockingContext context, string reason)
