@@ -63,8 +63,10 @@ internal sealed class BlockingStream : Stream
             var read = WaitRead();
             var taken = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
             taken.CopyTo(buffer);
+            // Measured before the pipe takes its segments back.
+            var length = (int)taken.Length;
             _input.AdvanceTo(taken.End);
-            if (!taken.IsEmpty || read.IsCompleted || buffer.IsEmpty) return (int)taken.Length;
+            if (length > 0 || read.IsCompleted || buffer.IsEmpty) return length;
             if (_context.Draining.IsCancellationRequested && !_context.MessageInHand) return 0;
         }
     }
