@@ -1,12 +1,15 @@
 using Perch.Server;
 using Perch.Server.Admin;
 
+using var signals = new StopSignals();
 try
 {
     var command = ServerCommand.Parse(args);
+    if (command.Verb == ServerVerb.Help) return await ServerCommand.PrintHelpAsync();
     var builder = ServerApplication.CreateBuilder(command);
     if (command.Verb == ServerVerb.Health) return await HealthProbe.RunAsync(builder.Configuration);
 
+    builder.Services.AddSingleton(signals).AddSingleton<IHostLifetime, SignalLifetime>();
     await using var app = builder.BuildServer();
     if (command.Verb == ServerVerb.Check) return await ConfigurationCheck.RunAsync(app.Services);
     app.MapAdmin();

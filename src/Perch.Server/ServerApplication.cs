@@ -31,7 +31,6 @@ internal static class ServerApplication
         builder.Services.AddRoutingCore();
         var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
         builder.Services.AddPerchTelemetry(builder.Configuration);
-        builder.Services.AddSingleton<IHostLifetime, SignalLifetime>();
         configure?.Invoke(perch);
         return builder.Build();
     }

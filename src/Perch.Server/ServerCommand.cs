@@ -11,25 +11,65 @@ internal enum ServerVerb
 
     /// <summary><c>--health</c>: ask the running server whether it is ready.</summary>
     Health,
+
+    /// <summary><c>--help</c>.</summary>
+    Help,
 }
 
 /// <summary>The command line: a verb, the content root, the environment, and keys of the configuration.</summary>
 internal sealed record ServerCommand(ServerVerb Verb, string ContentRoot, string Environment, string[] ConfigurationArgs)
 {
+    private const string Usage = """
+        perch-server [--check | --health | --help] [--contentRoot FOLDER] [--environment NAME] [--SECTION:KEY=VALUE ...]
+          (nothing)      serve the endpoints of appsettings.json until SIGTERM or SIGINT
+          --check        validate the configuration and print the plan; bind nothing
+          --health       ask the server that runs on this machine whether it is ready
+          --contentRoot  the folder that has appsettings.json (default: the current one, else the executable's)
+          --environment  the name of the file that is laid over it, appsettings.NAME.json (default: Production)
+          --SECTION:KEY  sets one key of the configuration, for example --Perch:Endpoints:echo:Port=26000
+        Exit codes: 0 stopped, valid or ready; 1 failed; 2 the configuration or the command line has faults; 128 and the
+        number of the second signal.
+        """;
+
     private static readonly Dictionary<string, ServerVerb> Verbs = new(StringComparer.Ordinal)
     {
         ["--check"] = ServerVerb.Check,
         ["--health"] = ServerVerb.Health,
+        ["--help"] = ServerVerb.Help,
+        ["-h"] = ServerVerb.Help,
     };
 
+    private static readonly string[] Settings = ["contentRoot", "environment"];
+
+    /// <exception cref="ServerCommandException">An argument is not known, or the content root is not there.</exception>
     public static ServerCommand Parse(string[] args)
     {
         var verb = args.Where(Verbs.ContainsKey).Select(arg => Verbs[arg]).FirstOrDefault();
         var rest = args.Where(arg => !Verbs.ContainsKey(arg)).ToArray();
+        RefuseUnknown(rest);
         var settings = new ConfigurationBuilder().AddEnvironmentVariables("DOTNET_").AddEnvironmentVariables("ASPNETCORE_").AddCommandLine(rest).Build();
         var root = Path.GetFullPath(settings["contentRoot"] ?? Directory.GetCurrentDirectory());
         if (!Directory.Exists(root)) throw new ServerCommandException($"--contentRoot: there is no folder '{root}'. Name the folder that has appsettings.json.");
         return new(verb, root, settings["environment"] ?? Environments.Production, rest);
+    }
+
+    public static async Task<int> PrintHelpAsync()
+    {
+        await Console.Out.WriteLineAsync(Usage);
+        return ExitCode.Stopped;
+    }
+
+    /// <remarks>The framework's parser skips what it does not understand, and a mistyped --check would serve.</remarks>
+    private static void RefuseUnknown(string[] args)
+    {
+        for (var i = 0; i < args.Length; i++)
+        {
+            var (key, hasValue) = args[i].Split('=', 2) is { Length: 2 } pair ? (pair[0], true) : (args[i], false);
+            var name = key.TrimStart('-');
+            var isKnown = name.Contains(':', StringComparison.Ordinal) || (key.StartsWith("--", StringComparison.Ordinal) && Settings.Contains(name, StringComparer.OrdinalIgnoreCase));
+            if (!isKnown) throw new ServerCommandException($"'{args[i]}' is not a known argument. --help lists them.");
+            if (!hasValue && ++i == args.Length) throw new ServerCommandException($"'{key}' has no value. Write {key}=VALUE.");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ internal sealed class EchoBlockingHandler(EchoBlockingOptions options, ILogger<E
         var prefix = Encoding.UTF8.GetBytes(Options.Prefix);
         var buffer = new byte[prefix.Length + Options.MaxMessageBytes];
         prefix.CopyTo(buffer, 0);
-        while (stream.Read(buffer.AsSpan(prefix.Length)) is var length and > 0)
+        while (!context.Draining.IsCancellationRequested && stream.Read(buffer.AsSpan(prefix.Length)) is var length and > 0)
         {
             stream.Write(buffer.AsSpan(0, prefix.Length + length));
             context.CountMessages();

@@ -23,20 +23,22 @@ internal sealed class EchoRawHandler(EchoOptions options) : ConnectionHandler
         while (true)
         {
             var read = await input.ReadAsync();
-            var buffer = read.Buffer;
+            var leaving = draining.IsCancellationRequested;
+            var (buffer, answered) = (read.Buffer, false);
             while (frames.TryRead(ref buffer, out var message))
             {
                 output.Write(_prefix);
                 foreach (var segment in message) output.Write(segment.Span);
                 if (feature is not null) feature.Messages++;
+                answered = true;
             }
 
             if (read.IsCompleted) frames.EnsureComplete(buffer);
-            var isBetweenMessages = buffer.IsEmpty;
+            // A message that has partly arrived is the one in hand: it is waited for, and the last.
+            leaving &= answered || buffer.IsEmpty;
             input.AdvanceTo(buffer.Start, buffer.End);
             var flush = await output.FlushAsync();
-            if (read.IsCompleted || flush.IsCompleted) return;
-            if (draining.IsCancellationRequested && isBetweenMessages) return;
+            if (read.IsCompleted || flush.IsCompleted || leaving) return;
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Perch.Messages;
 using Perch.Wire;
+using Perch.Wire.Framings;
 
 namespace Perch.Protocols.Hello;
 
@@ -16,7 +17,7 @@ internal sealed partial class HelloHandler(HelloOptions options, ILogger<HelloHa
 
     protected override ValueTask OnMessageAsync(MessageContext context, ReadOnlySequence<byte> message)
     {
-        if (message.Length == Options.MaxMessageBytes) Log.AtLimit(logger, Options.MaxMessageBytes);
+        if (Options.Framing == Framing.Chunk && message.Length == Options.MaxMessageBytes) Log.AtLimit(logger, Options.MaxMessageBytes);
         var name = Encoding.UTF8.GetString(message).TrimEnd().ToUpperInvariant();
         if (name.Contains(Quit, StringComparison.Ordinal))
         {

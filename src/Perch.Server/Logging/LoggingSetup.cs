@@ -28,6 +28,8 @@ internal static class LoggingSetup
             .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Information)
             // It logs what it throws too, with the stack: Program tells it once, and without where it was to be expected.
             .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
+            // It logs each probe that finds the server not ready: the answer says so, and what made it so was logged.
+            .MinimumLevel.Override("Microsoft.Extensions.Diagnostics.HealthChecks", LogEventLevel.Fatal)
             .ReadFrom.Configuration(configuration, ReaderOptions(configuration));
         if (!NamesConsole(configuration))
         {

@@ -5,8 +5,8 @@ namespace Perch.Diagnostics;
 /// <summary>The process's open files and their limit, from <c>/proc</c> (proc(5)); other systems do not tell.</summary>
 public static class FileDescriptors
 {
-    /// <summary>Left over for logs, stores, the admin endpoint and the runtime.</summary>
-    private const int Reserve = 256;
+    /// <summary>Left over for the runtime (some 230: it keeps its assemblies open), logs, stores and the admin endpoint.</summary>
+    private const int Reserve = 512;
 
     private const int UnknownLimit = 10_000;
 

@@ -38,6 +38,9 @@ internal sealed class PerchMetrics : IDisposable
     public void ObserveEndpointStates(Func<IEnumerable<Measurement<int>>> states) =>
         _meter.CreateObservableGauge("perch.endpoint.state", states, "{endpoint}", "1 for the state that the endpoint is in.");
 
+    public void ObserveConfigurationFaults(Func<int> faults) =>
+        _meter.CreateObservableGauge("perch.configuration.faults", faults, "{fault}", "Faults of the configuration as it stands in the files; the running one stays until they are mended.");
+
     public void ConnectionEnded(EndedConnection ended) => _connectionDuration.Record(ended.Duration.TotalSeconds,
         new TagList { { "endpoint", ended.Endpoint }, { "protocol", ended.Protocol }, { "outcome", OutcomeNames[(int)ended.Outcome] } });
 
@@ -51,11 +54,9 @@ internal sealed class PerchMetrics : IDisposable
         foreach (var traffic in _registry.Traffic)
         {
             var ended = traffic.Totals().Ended;
+            // From zero on: rate() does not see the first of a series that begins with it.
             for (var i = 0; i < ended.Length; i++)
-            {
-                if (ended[i] == 0) continue;
                 yield return new(ended[i], new("endpoint", traffic.Endpoint), new("protocol", traffic.Protocol), new("outcome", OutcomeNames[i]));
-            }
         }
     }
 }

@@ -43,23 +43,3 @@ public sealed class PerchStatus
     /// <exception cref="PerchConfigurationException">The configuration has faults.</exception>
     public Task<IReadOnlyList<PlannedEndpoint>> CheckAsync() => _endpoints.CheckAsync();
 }
-
-/// <summary>An open connection: one row of <c>GET /connections</c>.</summary>
-/// <param name="Id">Its id, as in the log.</param>
-/// <param name="Endpoint">The endpoint's name.</param>
-/// <param name="Protocol">The protocol's name.</param>
-/// <param name="Peer">The peer's address and port, or <c>unix</c>.</param>
-/// <param name="StartedAt">When it was accepted.</param>
-/// <param name="Duration">How long it has been open.</param>
-/// <param name="BytesReceived">Bytes that the handler was given.</param>
-/// <param name="BytesSent">Bytes that the handler wrote.</param>
-/// <param name="Messages">Messages handled.</param>
-public sealed record LiveConnection(
-    string Id, string Endpoint, string Protocol, string Peer, DateTimeOffset StartedAt, TimeSpan Duration,
-    long BytesReceived, long BytesSent, long Messages);
-
-/// <summary>An endpoint that a start would serve.</summary>
-/// <param name="Name">Its key in the configuration.</param>
-/// <param name="Protocol">The protocol's name.</param>
-/// <param name="Address">What would be bound.</param>
-public sealed record PlannedEndpoint(string Name, string Protocol, string Address);

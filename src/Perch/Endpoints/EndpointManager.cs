@@ -46,6 +46,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         (_configuration, _reader, _status, _scopes, _servers, _services, _host, _logger) =
             (configuration, reader, status, scopes, servers, services, host.Value, logger);
         services.Metrics.ObserveEndpointStates(MeasureStates);
+        services.Metrics.ObserveConfigurationFaults(() => status.Faults.Count);
     }
 
     /// <summary>Every endpoint, those that drain too, in the order of their names.</summary>

@@ -46,20 +46,21 @@ public abstract partial class BlockingHandler<TOptions>(TOptions options, ILogge
 
     private void Run(ConnectionContext connection, BlockingContext context, TaskCompletionSource ended)
     {
+        Exception? failure = null;
         try
         {
             using var stream = new BlockingStream(connection.Transport, context, Options.ReadTimeout, Options.WriteTimeout);
             Handle(stream, context);
-            ended.SetResult();
         }
         catch (Exception exception)
         {
-            ended.SetException(exception);
+            failure = exception;
         }
-        finally
-        {
-            Interlocked.Decrement(ref _threads);
-        }
+
+        // Before the connection is closed: a peer that sees the close may come back at once, to the last thread there is.
+        Interlocked.Decrement(ref _threads);
+        if (failure is null) ended.SetResult();
+        else ended.SetException(failure);
     }
 
     private Task Reject(BlockingContext context, string reason)

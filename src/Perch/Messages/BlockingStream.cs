@@ -61,7 +61,9 @@ internal sealed class BlockingStream : Stream
         while (true)
         {
             var read = WaitRead();
-            var taken = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
+            // Counted before the advance, which gives the memory under the sequence back.
+            var length = (int)Math.Min(read.Buffer.Length, buffer.Length);
+            var taken = read.Buffer.Slice(0, length);
             taken.CopyTo(buffer);
             // Measured before the pipe takes its segments back.
             var length = (int)taken.Length;

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Talks to the running stack of docker-compose.yml through its published ports: every protocol, the admin endpoint, and
+# Prometheus. It starts nothing and stops nothing:
+#
+#   docker compose up -d --wait && deploy/smoke.sh
+set -euo pipefail
+
+HOST=${HOST:-127.0.0.1}
+failures=0
+
+# check WHAT WANTED GOT
+check() {
+    if [ "$2" = "$3" ]; then
+        printf 'ok    %s\n' "$1"
+    else
+        printf 'FAIL  %s: wanted "%s", got "%s"\n' "$1" "$2" "$3"
+        failures=$((failures + 1))
+    fi
+}
+
+# talk PORT BYTES MESSAGE: sends the message and prints the first bytes of the answer, fewer where the server closes.
+talk() {
+    timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"; printf %s "$3" >&3; head -c "$2" <&3' "$HOST" "$@" 2> /dev/null \
+        || printf '(no connection, or no answer in 5 s)'
+}
+
+hex() { od -An -tx1 | tr -d ' \n'; }
+
+targets() {
+    curl -fsS --max-time 5 "http://$HOST:9090/api/v1/query?query=up%7Bjob%3D%22perch%22%7D" | grep -o '"[01]"\]' | tr -d '"]' || true
+}
+
+check "echo on 25000" "GOT:Hello" "$(talk 25000 9 Hello)"
+check "hello on 8000" "-" "$(talk 8000 1 Zack)"
+check "hello on 8000 closes at --quit--" "" "$(talk 8000 1 --quit--)"
+check "reply on 9999 answers and closes" "データ送信" "$(talk 9999 100 x)"
+check "bytes on 9994" "01020304" "$(talk 9994 4 '' | hex)"
+check "live" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/live")"
+check "ready" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/ready")"
+
+# The first scrape is up to 15 seconds after the start.
+for _ in $(seq 30); do
+    up=$(targets)
+    [ "$up" = 1 ] && break
+    sleep 1
+done
+check "Prometheus scrapes Perch" "1" "$up"
+
+[ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }
+echo "all passed"

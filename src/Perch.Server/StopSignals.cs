@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+
+namespace Perch.Server;
+
+/// <summary>
+/// SIGTERM and SIGINT ask the server to stop in order; the second one ends it now, with 128 and the signal's number.
+/// Made before anything else: a process without a handler that is number 1 of its container never sees a signal.
+/// </summary>
+internal sealed class StopSignals : IDisposable
+{
+    private readonly CancellationTokenSource _requested = new();
+    private readonly PosixSignalRegistration[] _registrations;
+    private int _signals;
+
+    public StopSignals() => _registrations =
+    [
+        PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => OnSignal(context, 15)),
+        PosixSignalRegistration.Create(PosixSignal.SIGINT, context => OnSignal(context, 2)),
+    ];
+
+    /// <summary>Cancelled by the first signal.</summary>
+    public CancellationToken Requested => _requested.Token;
+
+    public void Dispose()
+    {
+        foreach (var registration in _registrations) registration.Dispose();
+        _requested.Dispose();
+    }
+
+    private void OnSignal(PosixSignalContext context, int number)
+    {
+        context.Cancel = true;
+        if (Interlocked.Increment(ref _signals) > 1) Environment.Exit(128 + number);
+        _requested.Cancel();
+    }
+}
