@@ -65,8 +65,6 @@ internal sealed class BlockingStream : Stream
             var length = (int)Math.Min(read.Buffer.Length, buffer.Length);
             var taken = read.Buffer.Slice(0, length);
             taken.CopyTo(buffer);
-            // Measured before the pipe takes its segments back.
-            var length = (int)taken.Length;
             _input.AdvanceTo(taken.End);
             if (length > 0 || read.IsCompleted || buffer.IsEmpty) return length;
             if (_context.Draining.IsCancellationRequested && !_context.MessageInHand) return 0;
