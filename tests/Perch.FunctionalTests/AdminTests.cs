@@ -1,0 +1,124 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Perch.FunctionalTests.Hosting;
+
+namespace Perch.FunctionalTests;
+
+public sealed class AdminTests
+{
+    private const string Echo = """{ "Port": 0, "Protocol": "echo" }""";
+    private const string Key = "correct horse battery staple";
+
+    private static readonly string[] Guarded = ["/endpoints", "/connections", "/connections/recent"];
+
+    private static readonly string[] Open = ["/health/live", "/health/ready", "/metrics"];
+
+    [Fact]
+    public async Task Health_HealthyServer_TellsEachCheckAndEachEndpoint()
+    {
+        await using var host = await PerchHost.StartAsync(new ServerSettings().With("a", Echo).With("b", Echo));
+        Assert.Equal((HttpStatusCode.OK, "Healthy"), await host.Admin.GetAsync("/health/live"));
+        var (status, body) = await host.Admin.GetReadyAsync();
+        Assert.Equal((HttpStatusCode.OK, "Healthy"), (status, body["status"]!.GetValue<string>()));
+        Assert.Equal(["configuration", "descriptors", "endpoints", "stopping"], body["checks"]!.AsObject().Select(c => c.Key).Order(StringComparer.Ordinal));
+        Assert.All(body["checks"]!.AsObject(), c => Assert.Equal("Healthy", c.Value!["status"]!.GetValue<string>()));
+        Assert.Equal(["a Listening", "b Listening"], body["endpoints"]!.AsArray().Select(e => $"{e!["name"]} {e["state"]}"));
+    }
+
+    [Fact]
+    public async Task Connections_OpenAndEnded_AreListedWithWhatTheyDid()
+    {
+        await using var host = await PerchHost.StartAsync(new ServerSettings().With("echo", Echo));
+        using var client = await host.ConnectAsync("echo");
+        Assert.Equal("GOT:hello", await client.AskAsync("hello", 9));
+        var open = Assert.Single(await host.Admin.GetConnectionsAsync());
+        Assert.Equal(("echo", "echo", client.LocalAddress, 5, 9, 1), (open.Endpoint, open.Protocol, open.Peer, open.BytesReceived, open.BytesSent, (int)open.Messages));
+        Assert.Equal(1, Assert.Single(await host.Admin.GetEndpointsAsync()).Connections);
+        Assert.Empty(await host.Admin.GetRecentAsync());
+
+        client.EndInput();
+        await client.ReceiveToEndAsync();
+        await Poll.UntilAsync(async () => (await host.Admin.GetConnectionsAsync()).Count == 0, () => "it has ended");
+        var ended = Assert.Single(await host.Admin.GetRecentAsync());
+        Assert.Equal((open.Id, "PeerClosed", 5, 9, 1), (ended.Id, ended.Outcome, ended.BytesReceived, ended.BytesSent, (int)ended.Messages));
+        Assert.InRange(ended.Duration, open.Duration, Poll.Deadline);
+        Assert.InRange((ended.StartedAt - TimeProvider.System.GetUtcNow()).Duration(), TimeSpan.Zero, Poll.Deadline);
+    }
+
+    [Fact]
+    public async Task ConnectionsRecent_MoreThanAThousandEnds_KeepsTheLastThousandNewestFirst()
+    {
+        await using var host = await PerchHost.StartAsync(new ServerSettings { Log = "Error" }.With("time", """{ "Port": 0, "Protocol": "daytime" }"""));
+        var port = await host.Admin.GetPortAsync("time");
+        for (var i = 0; i < 1005; i++)
+        {
+            using var client = await Client.ConnectAsync(port);
+            Assert.NotEmpty(await client.ReceiveToEndAsync());
+        }
+
+        await Poll.UntilAsync(async () => (await host.Admin.GetMetricsAsync()).Ended("time", "Completed") == 1005, () => "all have ended");
+        var recent = await host.Admin.GetRecentAsync();
+        Assert.Equal(1000, recent.Count);
+        Assert.True(recent[0].StartedAt >= recent[^1].StartedAt);
+    }
+
+    [Theory]
+    [InlineData("localhost")]
+    [InlineData("LOCALHOST:8080")]
+    [InlineData("127.0.0.1")]
+    [InlineData("[::1]:8080")]
+    public async Task Access_FromThisMachine_NeedsNoKey(string hostName)
+    {
+        await using var host = await PerchHost.StartAsync(new ServerSettings { ApiKey = Key }.With("echo", Echo));
+        foreach (var path in Guarded.Concat(Open)) Assert.Equal(HttpStatusCode.OK, (await host.Admin.GetAsync(path, ("Host", hostName))).Status);
+    }
+
+    [Theory]
+    [InlineData("Host", "perch.example.com")]
+    [InlineData("Host", "127.0.0.1.example.com")]
+    [InlineData("X-Forwarded-For", "203.0.113.9")]
+    [InlineData("X-Forwarded-For", "127.0.0.1")]
+    [InlineData("Forwarded", "for=127.0.0.1")]
+    public async Task Access_FromBeyond_NeedsTheKeyExceptForHealthAndMetrics(string header, string value)
+    {
+        await using var host = await PerchHost.StartAsync(new ServerSettings { ApiKey = Key }.With("echo", Echo));
+        foreach (var path in Guarded)
+        {
+            var (status, body) = await host.Admin.GetAsync(path, (header, value));
+            Assert.Equal(HttpStatusCode.Unauthorized, status);
+            Assert.Contains("Admin:ApiKey", body, StringComparison.Ordinal);
+            Assert.DoesNotContain(Key, body, StringComparison.Ordinal);
+            foreach (var wrong in (string[])["Bearer wrong", "Bearer", $"Bearer {Key} ", $"Basic {Key}", Key, ""])
+            {
+                // HTTP itself takes away the space at the end of a header.
+                var expected = wrong.TrimEnd() == $"Bearer {Key}" ? HttpStatusCode.OK : HttpStatusCode.Unauthorized;
+                Assert.Equal(expected, (await host.Admin.GetAsync(path, (header, value), ("Authorization", wrong))).Status);
+            }
+
+            Assert.Equal(HttpStatusCode.OK, (await host.Admin.GetAsync(path, (header, value), ("Authorization", $"Bearer {Key}"))).Status);
+            Assert.Equal(HttpStatusCode.OK, (await host.Admin.GetAsync(path, (header, value), ("X-Api-Key", Key))).Status);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await host.Admin.GetAsync(path, (header, value), ("X-Api-Key", Key + "x"))).Status);
+        }
+
+        foreach (var path in Open) Assert.Equal(HttpStatusCode.OK, (await host.Admin.GetAsync(path, (header, value))).Status);
+    }
+
+    [Fact]
+    public async Task Access_FromBeyondWithoutAConfiguredKey_IsNeverAllowed()
+    {
+        await using var host = await PerchHost.StartAsync(new ServerSettings().With("echo", Echo));
+        foreach (var key in (string[])["", "x", "null"])
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, (await host.Admin.GetAsync("/endpoints", ("Host", "perch.example.com"), ("Authorization", $"Bearer {key}"))).Status);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await host.Admin.GetAsync("/endpoints", ("Host", "perch.example.com"), ("X-Api-Key", key))).Status);
+        }
+    }
+
+    [Fact]
+    public async Task UnknownPath_IsNotFound()
+    {
+        await using var host = await PerchHost.StartAsync(new ServerSettings());
+        Assert.Equal(HttpStatusCode.NotFound, (await host.Admin.GetAsync("/nothing")).Status);
+        Assert.Equal(new JsonArray().ToJsonString(), (await host.Admin.GetJsonAsync("/endpoints")).ToJsonString());
+    }
+}
