@@ -34,7 +34,7 @@ internal sealed class ProcessMetrics
             "Number of operating system threads in the process.");
     }
 
-        private static double StartTime()
+    private static double StartTime()
     {
         using var process = Process.GetCurrentProcess();
         return new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000.0;
