@@ -20,9 +20,15 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
     private readonly CancellationTokenSource _drain = new();
     private readonly List<(Action<object> Action, object State)> _heartbeats = [];
 
-    public InMemoryConnection(long pauseThreshold = 64 * 1024)
+    /// <param name="pauseThreshold">How many unread bytes of either side make the other's flush wait.</param>
+    /// <param name="scheduler">
+    /// Who goes on when bytes arrive; <see cref="PipeScheduler.Inline"/> runs the server within <see cref="SendAsync(string)"/>
+    /// until it waits again. Default: the thread pool.
+    /// </param>
+    public InMemoryConnection(long pauseThreshold = 64 * 1024, PipeScheduler? scheduler = null)
     {
-        var options = new PipeOptions(pauseWriterThreshold: pauseThreshold, resumeWriterThreshold: pauseThreshold / 2, useSynchronizationContext: false);
+        var options = new PipeOptions(readerScheduler: scheduler, writerScheduler: scheduler,
+            pauseWriterThreshold: pauseThreshold, resumeWriterThreshold: pauseThreshold / 2, useSynchronizationContext: false);
         (_toServer, _toClient) = (new Pipe(options), new Pipe(options));
         Transport = new Duplex(new ClosingReader(_toServer.Reader, this), new ClosingWriter(_toClient.Writer, this));
         ConnectionClosed = _closed.Token;
@@ -41,6 +47,9 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
     public override IDuplexPipe Transport { get; set; }
 
     public CancellationToken ConnectionClosedRequested { get; set; }
+
+    /// <summary>False for a transport that is still sending when both directions have ended: <see cref="FinishClosing"/> closes it.</summary>
+    public bool ClosesByItself { get; init; } = true;
 
     /// <summary>Why the server aborted it, or null.</summary>
     public ConnectionAbortedException? AbortReason { get; private set; }
@@ -73,6 +82,9 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
     /// <summary>The client closes its side.</summary>
     public void EndInput() => _toServer.Writer.Complete();
 
+    /// <summary>The transport has sent everything and closes the socket.</summary>
+    public void FinishClosing() => _closed.Cancel();
+
     /// <summary>The client resets the connection.</summary>
     public void Reset()
     {
@@ -103,7 +115,7 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
     private void CloseWhenBothEnded(ref int ended)
     {
         ended = 1;
-        if (_inputEnded + _outputEnded == 2) _ = _closed.CancelAsync();
+        if (ClosesByItself && _inputEnded + _outputEnded == 2) _ = _closed.CancelAsync();
     }
 
     private int _inputEnded;

@@ -20,11 +20,15 @@ internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRe
         var settings = new PerchSettings();
         var section = configuration.GetSection("Perch");
         binder.Read(section, settings, nameof(PerchConfig.Endpoints));
+        var defaultsAreFaulty = faults.Exists(f => f.Key.StartsWith("Perch:Defaults:", StringComparison.OrdinalIgnoreCase));
 
         var endpoints = new Dictionary<string, EndpointConfig>(StringComparer.OrdinalIgnoreCase);
-        foreach (var child in section.GetSection(nameof(PerchConfig.Endpoints)).GetChildren())
+        var endpointsSection = section.GetSection(nameof(PerchConfig.Endpoints));
+        if (endpointsSection.Value is { Length: > 0 } text)
+            faults.Add(new(endpointsSection.Path, $"is the value '{text}', not a section", "Write an object: { ... }"));
+        foreach (var child in endpointsSection.GetChildren())
         {
-            if (ReadEndpoint(child, settings, binder, faults) is { } endpoint) endpoints.Add(endpoint.Name, endpoint);
+            if (ReadEndpoint(child, settings, defaultsAreFaulty, binder, faults) is { } endpoint) endpoints.Add(endpoint.Name, endpoint);
         }
 
         AddDuplicates(endpoints.Values, section, faults);
@@ -33,11 +37,13 @@ internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRe
     }
 
     /// <returns>Null where it is not enabled or too faulty to go on with.</returns>
-    private EndpointConfig? ReadEndpoint(IConfigurationSection section, PerchSettings perch, StrictBinder binder, List<ConfigFault> faults)
+    private EndpointConfig? ReadEndpoint(
+        IConfigurationSection section, PerchSettings perch, bool defaultsAreFaulty, StrictBinder binder, List<ConfigFault> faults)
     {
         var settings = new EndpointSettings();
         binder.Read(section, settings, nameof(EndpointConfig.Guards), nameof(EndpointConfig.Options));
-        var guards = perch.Defaults.Guards with { };
+        // Defaults with faults are reported where they stand, not at every endpoint that inherits them.
+        var guards = defaultsAreFaulty ? new() : perch.Defaults.Guards with { };
         binder.Read(section.GetSection(nameof(EndpointConfig.Guards)), guards);
         var protocol = FindProtocol(section, settings, faults);
         var listen = ReadAddress(section, settings, perch, faults);
@@ -76,6 +82,8 @@ internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRe
     {
         if (settings.Port is null == settings.UnixSocket is null)
         {
+            // A port that is no number is reported as that.
+            if (settings.Port is null && section[nameof(EndpointSettings.Port)] is not null) return null;
             faults.Add(new($"{section.Path}:Port", settings.Port is null ? "is missing" : "stands beside UnixSocket",
                 "Write either Port (0 to 65535) or UnixSocket (a path)"));
             return null;
@@ -83,9 +91,10 @@ internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRe
 
         if (settings.UnixSocket is { } path)
         {
-            var full = Path.GetFullPath(path, environment.ContentRootPath);
-            if (path.Length > 0 && Encoding.UTF8.GetByteCount(full) <= MaxUnixPathBytes) return new(null, 0, full, settings.Backlog);
-            faults.Add(new($"{section.Path}:UnixSocket", $"'{full}' is {(path.Length == 0 ? "empty" : "too long")}",
+            var isPath = path.Length > 0 && !path.Contains('\0', StringComparison.Ordinal);
+            var full = isPath ? Path.GetFullPath(path, environment.ContentRootPath) : path;
+            if (isPath && Encoding.UTF8.GetByteCount(full) <= MaxUnixPathBytes) return new(null, 0, full, settings.Backlog);
+            faults.Add(new($"{section.Path}:UnixSocket", isPath ? $"'{full}' is too long" : "is not a path",
                 $"Write a path of at most {MaxUnixPathBytes} bytes, counted from the root"));
             return null;
         }
@@ -114,10 +123,12 @@ internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRe
     private static bool Overlap(ListenAddress a, ListenAddress b)
     {
         if (a.UnixSocket is not null || b.UnixSocket is not null) return a.UnixSocket == b.UnixSocket;
-        return a.Port != 0 && a.Port == b.Port && (a.Address!.Equals(b.Address) || IsAny(a.Address) || IsAny(b.Address!));
+        return a.Port != 0 && a.Port == b.Port && (a.Address!.Equals(b.Address) || Covers(a.Address, b.Address!) || Covers(b.Address!, a.Address));
     }
 
-    private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+    /// <remarks>Kestrel binds <c>::</c> for both families.</remarks>
+    private static bool Covers(IPAddress any, IPAddress other) =>
+        any.Equals(IPAddress.IPv6Any) || (any.Equals(IPAddress.Any) && other.AddressFamily == any.AddressFamily);
 
     private static string Flatten(IConfigurationSection section) => string.Join('\n',
         section.AsEnumerable(makePathsRelative: true).Where(p => p.Value is not null)

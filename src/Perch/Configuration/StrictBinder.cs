@@ -74,9 +74,10 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
     {
         value = null;
         if (type == typeof(string)) value = text;
-        else if (type.IsEnum) return !int.TryParse(text, CultureInfo.InvariantCulture, out _) && Enum.TryParse(type, text, ignoreCase: true, out value);
-        // "60" would be sixty days.
-        else if (type == typeof(TimeSpan)) value = text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) ? span : null;
+        // Enum.TryParse alone takes numbers, and "Line,Length" for the word whose number is both.
+        else if (type.IsEnum) return Enum.GetNames(type).Contains(text, StringComparer.OrdinalIgnoreCase) && Enum.TryParse(type, text, ignoreCase: true, out value);
+        // "60" would be sixty days, and without a format "24:00:00" twenty-four.
+        else if (type == typeof(TimeSpan)) value = text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out var span) ? span : null;
         else
         {
             try

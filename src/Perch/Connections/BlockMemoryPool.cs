@@ -48,7 +48,7 @@ internal sealed class BlockMemoryPool : MemoryPool<byte>
 
         public void Rented() => Volatile.Write(ref _rented, 1);
 
-        /// <remarks>A second call does nothing: a block that is in the pool twice would be two peers' buffer.</remarks>
+        /// <remarks>A second call, before the block is rented again, does nothing: one that is in the pool twice would be two peers' buffer.</remarks>
         public void Dispose()
         {
             if (Interlocked.Exchange(ref _rented, 0) == 1) pool.Return(this);

@@ -7,7 +7,8 @@ namespace Perch.Connections;
 /// <summary>
 /// Waits until the transport has sent what the handler wrote and has closed the socket, so that a connection counts, in
 /// the caps too, for as long as it holds one. To the timeouts this is a flush: a peer that never reads is cut.
-/// A handler that threw anything but a protocol error ends in a reset, so that no peer takes it for a clean end.
+/// A handler that threw anything but a protocol error ends in a reset, so that no peer takes it for a clean end; one that
+/// was cancelled by the drain has left as it was asked to.
 /// </summary>
 internal static class CloseMiddleware
 {
@@ -19,7 +20,8 @@ internal static class CloseMiddleware
         }
         catch (Exception exception) when (exception is not ProtocolException)
         {
-            connection.Abort();
+            connection.Features.GetRequiredFeature<ConnectionState>().GoneBeforeFault = connection.ConnectionClosed.IsCancellationRequested;
+            if (exception is not OperationCanceledException || !OutcomeMiddleware.IsDraining(connection)) connection.Abort();
             throw;
         }
         finally
@@ -30,7 +32,7 @@ internal static class CloseMiddleware
 
     private static async Task CloseAsync(ConnectionContext connection)
     {
-        connection.Features.GetRequiredFeature<ConnectionState>().BeginFlushWait();
+        connection.Features.GetRequiredFeature<ConnectionState>().Closing = true;
         await connection.Transport.Output.CompleteAsync();
         await connection.Transport.Input.CompleteAsync();
         var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

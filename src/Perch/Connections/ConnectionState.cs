@@ -60,10 +60,16 @@ internal sealed class ConnectionState : IPerchConnectionFeature
     /// <summary>A flush found that nobody reads any more.</summary>
     public bool PeerGone { get; set; }
 
+    /// <summary>The connection was gone before the handler threw, and not by the close that followed.</summary>
+    public bool GoneBeforeFault { get; set; }
+
     public ConnectionOutcome? Outcome => Volatile.Read(ref _outcome) is var value && value == Unset ? null : (ConnectionOutcome)value;
 
     public bool TrySetOutcome(ConnectionOutcome outcome) =>
         Interlocked.CompareExchange(ref _outcome, (int)outcome, Unset) == Unset;
+
+    /// <summary>The handler is done, and the transport sends what it wrote.</summary>
+    public bool Closing { get; set; }
 
     public void BeginFlushWait() => FlushWaits |= 1;
 
@@ -72,8 +78,9 @@ internal sealed class ConnectionState : IPerchConnectionFeature
     /// <summary>Names the outcome and takes the socket away; the handler sees an aborted connection.</summary>
     public void Abort(ConnectionOutcome outcome)
     {
-        if (TrySetOutcome(outcome))
-            _connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
+        // A handler that was done has named its end before the peer took the last bytes; it did not come to that.
+        if (!TrySetOutcome(outcome)) Interlocked.CompareExchange(ref _outcome, (int)outcome, (int)ConnectionOutcome.Completed);
+        _connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
     }
 
     private static string Describe(EndPoint? peer) => peer switch

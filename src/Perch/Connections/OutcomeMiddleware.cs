@@ -26,7 +26,7 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
         }
         catch (Exception exception)
         {
-            var outcome = OfException(exception, connection);
+            var outcome = OfException(exception, connection, state);
             if (state.TrySetOutcome(outcome)) Report(state, outcome, exception);
         }
 
@@ -44,6 +44,10 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
             ended.Duration.TotalSeconds, ended.BytesReceived, ended.BytesSent, ended.Messages);
     }
 
+    /// <summary>Whether the connection's endpoint drains.</summary>
+    public static bool IsDraining(ConnectionContext connection) =>
+        connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested.IsCancellationRequested == true;
+
     private static ConnectionOutcome OfReturn(ConnectionContext connection, ConnectionState state)
     {
         if (state.PeerGone) return ConnectionOutcome.PeerReset;
@@ -51,18 +55,15 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
         return IsDraining(connection) ? ConnectionOutcome.Drained : ConnectionOutcome.Completed;
     }
 
-    private static ConnectionOutcome OfException(Exception exception, ConnectionContext connection) => exception switch
+    private static ConnectionOutcome OfException(Exception exception, ConnectionContext connection, ConnectionState state) => exception switch
     {
         ProtocolException => ConnectionOutcome.ProtocolViolation,
         ConnectionResetException => ConnectionOutcome.PeerReset,
-        OperationCanceledException when connection.ConnectionClosed.IsCancellationRequested || exception is ConnectionAbortedException
+        OperationCanceledException when state.GoneBeforeFault || exception is ConnectionAbortedException
             => IsDraining(connection) ? ConnectionOutcome.DrainAborted : ConnectionOutcome.PeerReset,
         OperationCanceledException when IsDraining(connection) => ConnectionOutcome.Drained,
         _ => ConnectionOutcome.HandlerFault,
     };
-
-    private static bool IsDraining(ConnectionContext connection) =>
-        connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested.IsCancellationRequested == true;
 
     private void Report(ConnectionState state, ConnectionOutcome outcome, Exception exception)
     {

@@ -7,18 +7,19 @@ internal sealed class TimeoutWatch(ConnectionState connection, GuardOptions guar
 {
     private long _bytes;
     private long _bytesSince = connection.StartTimestamp;
-    private int _flushWaits;
+    private (int Number, bool Closing) _flush;
     private long _flushSince = connection.StartTimestamp;
 
     public void Check()
     {
         var now = time.GetTimestamp();
         var bytes = connection.BytesReceived + connection.BytesSent;
-        if (bytes != _bytes) (_bytes, _bytesSince) = (bytes, now);
-        var flushWaits = connection.FlushWaits;
-        if (flushWaits != _flushWaits) (_flushWaits, _flushSince) = (flushWaits, now);
+        // A handler that was busy has not waited for the peer.
+        if (bytes != _bytes || !connection.ReadPending) (_bytes, _bytesSince) = (bytes, now);
+        var flush = (Number: connection.FlushWaits, connection.Closing);
+        if (flush != _flush) (_flush, _flushSince) = (flush, now);
 
-        var waitsForReader = (flushWaits & 1) == 1;
+        var waitsForReader = (flush.Number & 1) == 1 || flush.Closing;
         if (waitsForReader && Passed(guards.WriteTimeout, _flushSince, now))
             connection.Abort(ConnectionOutcome.WriteTimeout);
         else if (!connection.ReadPending)

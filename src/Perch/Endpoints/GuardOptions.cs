@@ -4,7 +4,7 @@ namespace Perch.Endpoints;
 
 /// <summary>
 /// The limits of an endpoint: <c>Perch:Defaults:Guards</c>, overridden key by key by the endpoint's own <c>Guards</c>.
-/// A time of <c>00:00:00</c> turns its limit off, and lets a silent peer hold a descriptor for as long as it likes.
+/// A time of <c>00:00:00</c> turns its limit off, and lets a peer that is silent, or never reads, hold a descriptor for as long as it likes.
 /// </summary>
 public sealed record GuardOptions
 {

@@ -9,6 +9,12 @@ namespace Perch.Endpoints;
 /// </summary>
 internal static class UnixSocketFile
 {
+    /// <summary>ENXIO: what Linux says to one who opens a socket (open(2)).</summary>
+    private const int NoSuchDevice = 6;
+
+    /// <summary>EOPNOTSUPP: what macOS and the BSDs say.</summary>
+    private const int NotSupported = 102;
+
     /// <exception cref="AddressInUseException">Another process serves the socket, or the path is no socket.</exception>
     public static async Task PrepareAsync(string path, CancellationToken cancellationToken)
     {
@@ -33,17 +39,20 @@ internal static class UnixSocketFile
         throw new AddressInUseException($"another process serves '{path}'");
     }
 
-    /// <remarks>.NET shows a socket as a file without attributes of its own; its length is 0 and it cannot be opened (ENXIO).</remarks>
+    /// <remarks>
+    /// .NET shows a socket as a file without attributes of its own; its length is 0 and it cannot be opened, which has an
+    /// error number of its own (a file that is locked cannot be opened either). Read-only, a named pipe would wait for a writer.
+    /// </remarks>
     private static bool IsSocket(string path)
     {
         try
         {
-            using var file = File.OpenHandle(path);
+            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
             return false;
         }
-        catch (IOException)
+        catch (IOException e)
         {
-            return true;
+            return e.HResult is NoSuchDevice or NotSupported;
         }
         catch (UnauthorizedAccessException)
         {

@@ -17,20 +17,24 @@ internal sealed partial class ConfigurationFileWatcher(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(400);
 
+    private string? _applied = Fingerprint(paths);
+    private string? _last;
+
+    /// <summary>Looks once, and reads the files again if they have changed and stand still.</summary>
+    internal void Look()
+    {
+        var now = Fingerprint(paths);
+        var settled = now is not null && now == _last;
+        _last = now;
+        if (!settled || now == _applied) return;
+        _applied = now;
+        Reload();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
-        var applied = Fingerprint();
-        var last = applied;
-        while (await NextTickAsync(timer, stoppingToken))
-        {
-            var now = Fingerprint();
-            var settled = now is not null && now == last;
-            last = now;
-            if (!settled || now == applied) continue;
-            applied = now;
-            Reload();
-        }
+        while (await NextTickAsync(timer, stoppingToken)) Look();
     }
 
     /// <returns>False at the stop: to the host a cancellation is a failure where the start had failed.</returns>
@@ -63,7 +67,7 @@ internal sealed partial class ConfigurationFileWatcher(
     }
 
     /// <returns>Null where no file can be read now, as in the moment between a removal and a rename.</returns>
-    private string? Fingerprint()
+    private static string? Fingerprint(IReadOnlyList<string> paths)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var found = false;

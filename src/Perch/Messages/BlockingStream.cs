@@ -60,14 +60,17 @@ internal sealed class BlockingStream : Stream
     {
         while (true)
         {
-            var read = WaitRead();
+            // The drain cancels one read; those that come after it take what is there, and wait for nothing.
+            var leaving = _context.Draining.IsCancellationRequested && !_context.MessageInHand;
+            ReadResult read;
+            if (!leaving) read = WaitRead();
+            else if (!_input.TryRead(out read)) return 0;
             // Counted before the advance, which gives the memory under the sequence back.
             var length = (int)Math.Min(read.Buffer.Length, buffer.Length);
             var taken = read.Buffer.Slice(0, length);
             taken.CopyTo(buffer);
             _input.AdvanceTo(taken.End);
             if (length > 0 || read.IsCompleted || buffer.IsEmpty) return length;
-            if (_context.Draining.IsCancellationRequested && !_context.MessageInHand) return 0;
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
     private bool _reading;
     private bool _completed;
     private bool _draining;
-    private bool _lastOne;
+    private bool _taken;
     private long _started;
     private bool _enumerated;
 
@@ -53,14 +53,15 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> MoveNextAsync()
     {
-        _meter.Stop(_started);
+        StopMeter();
         while (!IsAtEnd)
         {
             if (_reading)
             {
-                if (!_lastOne && TryTake()) return true;
-                if (_completed && !_lastOne) _frames.EnsureComplete(_rest);
-                IsAtEnd = _completed || _lastOne || (_draining && _rest.IsEmpty);
+                if (TryTake()) return true;
+                if (_completed) _frames.EnsureComplete(_rest);
+                // A message that has partly arrived is the one in hand: it is waited for and taken, with what came with it.
+                IsAtEnd = _completed || (_draining && (_taken || _rest.IsEmpty));
                 _input.AdvanceTo(_rest.Start, _rest.End);
                 _reading = false;
             }
@@ -68,11 +69,10 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
             {
                 var read = await _input.ReadAsync();
                 _draining = _context.Draining.IsCancellationRequested;
-                (_rest, _completed, _reading) = (read.Buffer, read.IsCompleted, true);
+                (_rest, _completed, _reading, _taken) = (read.Buffer, read.IsCompleted, true, false);
             }
         }
 
-        _started = 0;
         return false;
     }
 
@@ -85,10 +85,17 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
 
     public void Dispose()
     {
+        StopMeter();
         if (_reading) _input.AdvanceTo(_rest.Start, _rest.End);
         _reading = false;
         if (_joined is not null) ArrayPool<byte>.Shared.Return(_joined);
         _joined = null;
+    }
+
+    private void StopMeter()
+    {
+        _meter.Stop(_started);
+        _started = 0;
     }
 
     private bool TryTake()
@@ -96,7 +103,7 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
         if (!_frames.TryRead(ref _rest, out var message)) return false;
         Current = message.IsSingleSegment ? message.First : Join(message);
         _context.CountMessages(1);
-        _lastOne = _draining;
+        _taken = true;
         _started = _meter.Start();
         return true;
     }

@@ -65,7 +65,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
             var read = await transport.Input.ReadAsync();
             var draining = context.Draining.IsCancellationRequested;
             var buffer = read.Buffer;
-            var handled = 0;
+            var (handled, leaves) = (0, false);
             try
             {
                 var started = meter.Start();
@@ -75,11 +75,13 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
                     var handling = OnMessageAsync(context, message);
                     if (!handling.IsCompletedSuccessfully) await handling;
                     started = meter.Stop(started);
-                    if (context.IsClosed || draining) break;
+                    if (context.IsClosed) break;
                     if (transport.Output.UnflushedBytes >= FlushThreshold && !await FlushAsync(transport.Output)) return;
                 }
 
                 if (read.IsCompleted && !context.IsClosed) frames.EnsureComplete(buffer);
+                // A message that has partly arrived is the one in hand: it is waited for and handled, with what came with it.
+                leaves = draining && (handled > 0 || buffer.IsEmpty);
             }
             finally
             {
@@ -87,9 +89,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
                 transport.Input.AdvanceTo(buffer.Start, buffer.End);
             }
 
-            if (!await FlushAsync(transport.Output) || read.IsCompleted) return;
-            // A message that has partly arrived is the one in hand: it is waited for, handled, and the last.
-            if (draining && (handled > 0 || buffer.IsEmpty)) return;
+            if (!await FlushAsync(transport.Output) || read.IsCompleted || leaves) return;
         }
     }
 

@@ -1,0 +1,42 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Perch.Tests.Architecture;
+
+/// <summary>An event's id finds its line in the source, and its thousand tells what it is about.</summary>
+public sealed partial class EventIdTests
+{
+    private static readonly List<(int Id, string File)> Events =
+    [
+        .. from file in Repository.Sources()
+            from Match match in LoggerMessage().Matches(File.ReadAllText(file))
+            select (int.Parse(match.Groups["id"].Value, CultureInfo.InvariantCulture), Path.GetRelativePath(Repository.PathOf("src"), file).Replace('\\', '/')),
+    ];
+
+    [Fact]
+    public void EventIds_EveryLoggerMessage_HasOne()
+    {
+        var attributes = Repository.Sources().Sum(file => Regex.Count(File.ReadAllText(file), @"\[LoggerMessage\b", RegexOptions.None, TimeSpan.FromSeconds(10)));
+
+        Assert.Equal(attributes, Events.Count);
+        Assert.NotEmpty(Events);
+    }
+
+    [Fact]
+    public void EventIds_AllOfThem_AreUnique() => Assert.Empty(Events.GroupBy(e => e.Id).Where(g => g.Count() > 1).Select(g => string.Join(", ", g)));
+
+    [Fact]
+    public void EventIds_AllOfThem_AreInTheirRange() => Assert.DoesNotContain(Events, e => !IsInRange(e.Id, e.File));
+
+    private static bool IsInRange(int id, string file) => file.Split('/') switch
+    {
+        ["Perch", "Endpoints" or "Lifecycle" or "Configuration", ..] or ["Perch.Server", ..] => id is >= 1000 and < 2000,
+        ["Perch", "Connections" or "Messages", ..] => id is >= 2000 and < 3000,
+        ["Perch", "Datagrams", ..] => id is >= 3000 and < 4000,
+        ["Perch.Protocols", ..] => id >= 4000,
+        _ => false,
+    };
+
+    [GeneratedRegex(@"\[LoggerMessage\s*\(\s*(?:EventId\s*=\s*)?(?<id>\d+)\s*,", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex LoggerMessage();
+}

@@ -1,0 +1,44 @@
+using Perch.Endpoints;
+using static Perch.Tests.Configuration.ConfigurationText;
+
+namespace Perch.Tests.Configuration;
+
+public sealed class EndpointConfigTests
+{
+    private const string Written = """ "Port": 1, "Protocol": "echo", "Options": { "Prefix": "a", "Loud": true } """;
+
+    [Fact]
+    public void Equals_SameTextInAnotherOrder_IsEqual()
+    {
+        var (one, other) = (Of(Written), Of(""" "Options": { "Loud": true, "Prefix": "a" }, "Protocol": "echo", "Port": 1 """));
+
+        Assert.Equal(one, other);
+        Assert.Equal(one.GetHashCode(), other.GetHashCode());
+    }
+
+    [Theory]
+    [InlineData("Port", "2")]
+    [InlineData("Address", "127.0.0.2")]
+    [InlineData("Backlog", "9")]
+    [InlineData("Protocol", "plain")]
+    [InlineData("Options:Prefix", "b")]
+    [InlineData("Options:Delay", "00:00:01")]
+    [InlineData("Guards:MaxConnections", "9")]
+    public void Equals_OneKeyChanged_IsNotEqual(string key, string value)
+    {
+        var plain = """ "Port": 1, "Protocol": "echo" """;
+        var from = key == "Protocol" ? plain : Written;
+
+        Assert.NotEqual(Of(from), Read(One(from), ($"Perch:Endpoints:e:{key}", value)).Endpoints["e"]);
+    }
+
+    [Fact]
+    public void Equals_OtherTotalOfConnections_IsNotEqual() =>
+        Assert.NotEqual(Of(Written), Read(One(Written), ("Perch:MaxConnections", "9")).Endpoints["e"]);
+
+    [Fact]
+    public void Listen_GuardsChanged_IsEqual() =>
+        Assert.Equal(Of(Written).Listen, Read(One(Written), ("Perch:Endpoints:e:Guards:MaxConnections", "9")).Endpoints["e"].Listen);
+
+    private static EndpointConfig Of(string keys) => Read(One(keys)).Endpoints["e"];
+}
