@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Perch.Server;
@@ -8,9 +9,12 @@ namespace Perch.Server;
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
+    /// <summary>A supervisor that signals the process and its group asks once.</summary>
+    private static readonly TimeSpan Echo = TimeSpan.FromMilliseconds(100);
+
     private readonly CancellationTokenSource _requested = new();
     private readonly PosixSignalRegistration[] _registrations;
-    private int _signals;
+    private long _first;
 
     public StopSignals() => _registrations =
     [
@@ -30,7 +34,8 @@ internal sealed class StopSignals : IDisposable
     private void OnSignal(PosixSignalContext context, int number)
     {
         context.Cancel = true;
-        if (Interlocked.Increment(ref _signals) > 1) Environment.Exit(128 + number);
-        _requested.Cancel();
+        var first = Interlocked.CompareExchange(ref _first, Stopwatch.GetTimestamp(), 0);
+        if (first == 0) _requested.Cancel();
+        else if (Stopwatch.GetElapsedTime(first) > Echo) Environment.Exit(128 + number);
     }
 }

@@ -104,7 +104,14 @@ public sealed class StopTests
         server.Signal(ServerProcess.Sigterm);
         await Poll.UntilAsync(async () => (await server.Admin.GetEndpointsAsync()).Single().State == "Draining", () => "it drains");
         Assert.False(server.HasExited);
-        server.Signal(signal);
+        // One that comes within a moment of the first is the same request: a supervisor signals the process and its group.
+        await Poll.UntilAsync(
+            () =>
+            {
+                if (!server.HasExited) server.Signal(signal);
+                return Task.FromResult(server.HasExited);
+            },
+            () => "a second signal ends it");
         Assert.Equal(exitCode, (await server.WaitForExitAsync()).ExitCode);
     }
 

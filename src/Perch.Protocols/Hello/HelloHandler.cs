@@ -26,7 +26,7 @@ internal sealed partial class HelloHandler(HelloOptions options, ILogger<HelloHa
             return ValueTask.CompletedTask;
         }
 
-        Log.Greeted(logger, PeerText.Escape(name));
+        if (logger.IsEnabled(LogLevel.Information)) Log.Greeted(logger, PeerText.Escape(name));
         context.Reply.Write("-"u8);
         return ValueTask.CompletedTask;
     }

@@ -13,7 +13,7 @@ internal sealed partial class ReplyHandler(ReplyOptions options, ILogger<ReplyHa
 
     protected override ValueTask OnMessageAsync(MessageContext context, ReadOnlySequence<byte> message)
     {
-        Log.Received(logger, PeerText.Escape(message));
+        if (logger.IsEnabled(LogLevel.Information)) Log.Received(logger, PeerText.Escape(message));
         context.Reply.Write(_answer);
         context.Close();
         return ValueTask.CompletedTask;

@@ -26,7 +26,7 @@ public sealed class PerchStatus
     public IReadOnlyList<ConfigFault> ConfigurationFaults => _configuration.Faults;
 
     /// <summary>Whether the host was told to stop.</summary>
-    public bool IsStopping => _lifetime.ApplicationStopping.IsCancellationRequested;
+    public bool IsStopping => _endpoints.IsStopping || _lifetime.ApplicationStopping.IsCancellationRequested;
 
     /// <summary>The last 1,000 ends, newest first.</summary>
     public IReadOnlyList<EndedConnection> RecentConnections => _connections.Recent();

@@ -49,6 +49,9 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         services.Metrics.ObserveConfigurationFaults(() => status.Faults.Count);
     }
 
+    /// <summary>Whether the stop has begun; before the host's own token where an application stops its host by hand.</summary>
+    public bool IsStopping => _stopping.IsCancellationRequested;
+
     /// <summary>Every endpoint, those that drain too, in the order of their names.</summary>
     public IReadOnlyList<EndpointStatus> Status()
     {

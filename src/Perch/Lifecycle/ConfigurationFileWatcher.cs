@@ -17,14 +17,14 @@ internal sealed partial class ConfigurationFileWatcher(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(400);
 
-    private string? _applied = Fingerprint(paths);
+    private string _applied = Fingerprint(paths);
     private string? _last;
 
     /// <summary>Looks once, and reads the files again if they have changed and stand still.</summary>
     internal void Look()
     {
         var now = Fingerprint(paths);
-        var settled = now is not null && now == _last;
+        var settled = now == _last;
         _last = now;
         if (!settled || now == _applied) return;
         _applied = now;
@@ -66,17 +66,15 @@ internal sealed partial class ConfigurationFileWatcher(
         }
     }
 
-    /// <returns>Null where no file can be read now, as in the moment between a removal and a rename.</returns>
-    private static string? Fingerprint(IReadOnlyList<string> paths)
+    /// <remarks>A file that is missing is one of its contents: between a removal and a rename it does not stand still.</remarks>
+    private static string Fingerprint(IReadOnlyList<string> paths)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var found = false;
         foreach (var path in paths)
         {
             try
             {
                 hash.AppendData(File.ReadAllBytes(path));
-                found = true;
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
@@ -84,7 +82,7 @@ internal sealed partial class ConfigurationFileWatcher(
             }
         }
 
-        return found ? Convert.ToHexString(hash.GetHashAndReset()) : null;
+        return Convert.ToHexString(hash.GetHashAndReset());
     }
 
     private static partial class Log

@@ -83,20 +83,30 @@ public sealed class ConfigurationFileWatcherTests : IDisposable
     }
 
     [Fact]
-    public void Look_FileMissingForAWhile_ChangesNothing()
+    public void Look_FileMissing_ChangesNothingAndIsAFaultUntilItIsBack()
+    {
+        Write("1");
+        using var watcher = Watch();
+        System.IO.File.Delete(File);
+        Assert.Equal("1", ValueAfterLooks(watcher));
+        Assert.Equal("appsettings.json", Assert.Single(_status.Faults).Key);
+
+        Write("2");
+        Assert.Equal("2", ValueAfterLooks(watcher));
+        Assert.Empty(_status.Faults);
+    }
+
+    [Fact]
+    public void Look_FileMissingAtOneLook_ChangesNothing()
     {
         Write("1");
         using var watcher = Watch();
         var reloads = Reloads();
         System.IO.File.Delete(File);
-        Assert.Equal("1", ValueAfterLooks(watcher));
-        Assert.Equal((0, 0), (reloads(), _status.Faults.Count));
-
+        watcher.Look();
         Write("1");
         Assert.Equal("1", ValueAfterLooks(watcher));
-        Assert.Equal(0, reloads());
-        Write("2");
-        Assert.Equal("2", ValueAfterLooks(watcher));
+        Assert.Equal((0, 0), (reloads(), _status.Faults.Count));
     }
 
     [Fact]
@@ -179,7 +189,7 @@ public sealed class ConfigurationFileWatcherTests : IDisposable
 
     private ConfigurationFileWatcher Watch()
     {
-        _configuration = new ConfigurationBuilder().AddJsonFile(File, optional: true, reloadOnChange: false).Build();
+        _configuration = new ConfigurationBuilder().AddJsonFile(File, optional: false, reloadOnChange: false).Build();
         return new(_configuration, [File], _status, _time, NullLogger<ConfigurationFileWatcher>.Instance);
     }
 }
