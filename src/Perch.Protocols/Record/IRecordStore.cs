@@ -1,0 +1,32 @@
+namespace Perch.Protocols.Record;
+
+/// <summary>Where records are kept. Appends come one at a time from the <see cref="RecordWriter"/>; reads may come beside them.</summary>
+internal interface IRecordStore : IAsyncDisposable
+{
+    /// <summary>Makes the store ready: creates or migrates its tables. Called again after it failed.</summary>
+    /// <exception cref="RecordStoreException">It cannot be used now.</exception>
+    Task OpenAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Stores every record of the batches in one transaction and gives each its id (<see cref="RecordBatch.SetId"/>).
+    /// When it returns they are durable. A record whose key was seen before within the window is not stored again and
+    /// gets the id of the first. A record that is stored has no other effect; where it throws, none is stored.
+    /// </summary>
+    /// <exception cref="RecordStoreException">None of them is stored.</exception>
+    Task AppendAsync(IReadOnlyList<RecordBatch> batches, CancellationToken cancellationToken);
+
+    /// <summary>Finds out whether an append would work now, without storing anything.</summary>
+    /// <exception cref="RecordStoreException">It would not.</exception>
+    Task ProbeAsync(CancellationToken cancellationToken);
+
+    /// <summary>One step of retention: deletes at most so many of the records, and of the keys, that are past their time.</summary>
+    /// <returns>How many were deleted; 0 where nothing is due.</returns>
+    Task<int> TrimAsync(int most, CancellationToken cancellationToken);
+
+    /// <summary>The records that the query asks for, in the order of their ids.</summary>
+    /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
+    IAsyncEnumerable<StoredRecord> ReadAsync(RecordQuery query, CancellationToken cancellationToken);
+
+    /// <returns>The record, or null.</returns>
+    Task<StoredRecord?> FindAsync(long id, CancellationToken cancellationToken);
+}

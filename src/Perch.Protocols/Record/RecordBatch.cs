@@ -1,0 +1,100 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Threading.Tasks.Sources;
+
+namespace Perch.Protocols.Record;
+
+/// <summary>
+/// What one read brought on one connection, on its way to the store and back as an acknowledgement. A connection fills
+/// it, queues it, awaits it, and fills it again; between <see cref="ResultAsync"/> being taken and its end the bytes are
+/// the store's. It is completed once, by the writer or by the time limit; one whose time ran out is not used again.
+/// </summary>
+internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSource<RecordStoreException?>
+{
+    private const int FirstBytes = 4096;
+    private const int MostKept = 256 * 1024;
+
+    private ManualResetValueTaskSourceCore<RecordStoreException?> _result = new() { RunContinuationsAsynchronously = true };
+    private Entry[] _entries = new Entry[16];
+    private byte[] _bytes = new byte[FirstBytes];
+    private int _length;
+    private int _completed;
+
+    public string Endpoint { get; } = endpoint;
+
+    public string Remote { get; } = remote;
+
+    public DateTimeOffset ReceivedAt { get; private set; }
+
+    /// <summary>When it was queued, in ticks of the time provider.</summary>
+    public long QueuedAt { get; set; }
+
+    public int Count { get; private set; }
+
+    public int Bytes => _length;
+
+    public bool IsCompleted => Volatile.Read(ref _completed) == 1;
+
+    /// <summary>Ends when the records are durable, or are not stored: then with the reason.</summary>
+    public ValueTask<RecordStoreException?> ResultAsync() => new(this, _result.Version);
+
+    public void Clear(DateTimeOffset receivedAt)
+    {
+        (Count, _length, _completed, ReceivedAt) = (0, 0, 0, receivedAt);
+        _result.Reset();
+        // One large message does not keep its memory for the connection's life.
+        if (_bytes.Length > MostKept) _bytes = new byte[FirstBytes];
+    }
+
+    /// <param name="message">Copied.</param>
+    /// <param name="keyed">Whether a key before the message is taken from it.</param>
+    public void Add(in ReadOnlySequence<byte> message, bool keyed)
+    {
+        var length = (int)message.Length;
+        if (_bytes.Length - _length < length) Array.Resize(ref _bytes, (int)Math.Min(Array.MaxLength, Math.Max(_length + (long)length, _bytes.Length * 2L)));
+        if (Count == _entries.Length) Array.Resize(ref _entries, Count * 2);
+        message.CopyTo(_bytes.AsSpan(_length));
+        _entries[Count++] = new(_length, length, keyed ? RecordKey.Parse(_bytes.AsSpan(_length, length)) : default);
+        _length += length;
+    }
+
+    /// <summary>The message without its key.</summary>
+    public ReadOnlySpan<byte> Message(int index)
+    {
+        var entry = _entries[index];
+        return _bytes.AsSpan(entry.Start + entry.Key.Length, entry.Length - entry.Key.Length);
+    }
+
+    /// <summary>The sender's name, or empty where the message has no key.</summary>
+    public ReadOnlySpan<byte> Sender(int index) => _bytes.AsSpan(_entries[index].Start + Math.Min(1, _entries[index].Key.Length), _entries[index].Key.SenderLength);
+
+    public long Sequence(int index) => _entries[index].Key.Sequence;
+
+    public long Id(int index) => _entries[index].Id;
+
+    public void SetId(int index, long id) => _entries[index].Id = id;
+
+    /// <returns>False where it was completed before.</returns>
+    public bool TryComplete(RecordStoreException? failure)
+    {
+        if (Interlocked.Exchange(ref _completed, 1) == 1) return false;
+        _result.SetResult(failure);
+        return true;
+    }
+
+    RecordStoreException? IValueTaskSource<RecordStoreException?>.GetResult(short token) => _result.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<RecordStoreException?>.GetStatus(short token) => _result.GetStatus(token);
+
+    void IValueTaskSource<RecordStoreException?>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _result.OnCompleted(continuation, state, token, flags);
+
+    [StructLayout(LayoutKind.Auto)]
+    private struct Entry(int start, int length, RecordKey key)
+    {
+        public readonly int Start = start;
+        public readonly int Length = length;
+        public readonly RecordKey Key = key;
+        public long Id;
+    }
+}
