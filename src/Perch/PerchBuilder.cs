@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
+using Perch.Configuration;
 using Perch.Endpoints;
 
 namespace Perch;
@@ -31,6 +32,21 @@ public sealed class PerchBuilder
     public PerchBuilder AddProtocol<THandler>(string name)
         where THandler : ConnectionHandler =>
         Add(name, typeof(THandler), typeof(NoOptions), static services => ActivatorUtilities.CreateInstance<THandler>(services));
+
+    /// <summary>
+    /// Registers a section under <c>Perch</c> that several protocols share. It is read and checked as strictly as the
+    /// rest; the options are a singleton that is read at the start, so a change takes effect at the next one.
+    /// </summary>
+    /// <typeparam name="TOptions">Settable properties with their defaults, checked by data annotations.</typeparam>
+    /// <param name="name">The key under <c>Perch</c>.</param>
+    public PerchBuilder AddSection<TOptions>(string name)
+        where TOptions : class, new()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        Services.AddSingleton(new SectionDescriptor(name, typeof(TOptions)));
+        Services.AddSingleton(services => (TOptions)services.GetRequiredService<PerchConfigReader>().ReadSection(name));
+        return this;
+    }
 
     private PerchBuilder Add(string name, Type handler, Type options, Func<IServiceProvider, ConnectionHandler> create)
     {

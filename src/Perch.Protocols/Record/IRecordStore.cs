@@ -27,6 +27,10 @@ internal interface IRecordStore : IAsyncDisposable
     /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
     IAsyncEnumerable<StoredRecord> ReadAsync(RecordQuery query, CancellationToken cancellationToken);
 
+    /// <returns>The id of the newest record; 0 where there is none.</returns>
+    /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
+    Task<long> LastIdAsync(CancellationToken cancellationToken);
+
     /// <returns>The record, or null.</returns>
     Task<StoredRecord?> FindAsync(long id, CancellationToken cancellationToken);
 }

@@ -1,4 +1,210 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
 namespace Perch.Protocols.Record;
 
-/// <summary>Commits what the record endpoints have gathered.</summary>
-internal sealed class RecordWriter;
+/// <summary>
+/// Commits what the record endpoints have gathered: one transaction at a time, each with everything that has come while
+/// the last one was on its way to the disk. While the store fails it refuses at once and tries the store once a second.
+/// </summary>
+internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposable
+{
+    private const int TrimStep = 500;
+
+    /// <summary>How often the store is tried while it fails, and retention while nothing is due.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    private readonly IRecordStore _store;
+    private readonly RecordsOptions _options;
+    private readonly RecordMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger<RecordWriter> _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _needed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<RecordBatch> _group = [];
+    private volatile RecordStoreException? _failure;
+    private volatile TaskCompletionSource _committed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _commitStarted;
+    private long _nextTry;
+    private long _nextTrim;
+    private bool _isOpen;
+    private Task _running = Task.CompletedTask;
+
+    public RecordWriter(IRecordStore store, RecordsOptions options, RecordMetrics metrics, TimeProvider time, ILogger<RecordWriter> logger)
+    {
+        (_store, _options, _metrics, _time, _logger) = (store, options, metrics, time, logger);
+        Queue = new(options.QueueRecords, options.QueueBytes);
+        metrics.Observe(Queue, () => Oldest().TotalSeconds);
+    }
+
+    public RecordQueue Queue { get; }
+
+    /// <summary>How long a record may wait for its commit.</summary>
+    public TimeSpan Timeout => _options.Timeout;
+
+    /// <summary>Ends with the next commit.</summary>
+    public Task Committed => _committed.Task;
+
+    /// <summary>Why records cannot be stored now, or null.</summary>
+    public string? Problem => _failure?.Message
+        ?? (Oldest() is var oldest && oldest > _options.Timeout ? $"the store has not answered for {oldest.TotalSeconds:0} s" : null);
+
+    /// <summary>Called by a handler: without one the store is not even opened.</summary>
+    public void Need() => _needed.TrySetResult();
+
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        _running = RunAsync();
+        return Task.CompletedTask;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>The endpoints have drained: what is queued is committed, then the store is closed by its owner.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        await _running.WaitAsync(cancellationToken);
+    }
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            await _needed.Task.WaitAsync(_stopping.Token);
+            while (true)
+            {
+                await WaitForWorkAsync();
+                Queue.Take(_group, _options.CommitRecords, _options.CommitBytes);
+                if (_group.Count > 0) await CommitAsync();
+                else if (_stopping.IsCancellationRequested) return;
+                else await MendAsync();
+                await TrimAsync();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped before anybody needed the store.
+        }
+    }
+
+    private async Task WaitForWorkAsync()
+    {
+        var filled = Queue.WaitAsync(_stopping.Token);
+        if (!filled.IsCompleted) await Task.WhenAny(filled, Task.Delay(Tick, _time, CancellationToken.None));
+        if (_options.CommitDelay > TimeSpan.Zero && Queue.Records > 0 && Queue.Records < _options.CommitRecords)
+            await Task.Delay(_options.CommitDelay, _time, CancellationToken.None);
+    }
+
+    private async Task CommitAsync()
+    {
+        var (records, bytes) = (0L, 0L);
+        foreach (var batch in _group) (records, bytes) = (records + batch.Count, bytes + batch.Bytes);
+        Volatile.Write(ref _commitStarted, _group[0].QueuedAt);
+        try
+        {
+            var failure = await AppendAsync();
+            foreach (var batch in _group) Complete(batch, failure);
+        }
+        finally
+        {
+            Volatile.Write(ref _commitStarted, 0);
+            _group.Clear();
+            Queue.Release(records, bytes);
+        }
+
+        Interlocked.Exchange(ref _committed, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+        _metrics.CommitSize.Record(records);
+    }
+
+    /// <returns>Null where the group is durable.</returns>
+    private async Task<RecordStoreException?> AppendAsync()
+    {
+        if (!await MendAsync()) return _failure;
+        var started = _time.GetTimestamp();
+        try
+        {
+            await _store.AppendAsync(_group, CancellationToken.None);
+            _metrics.CommitDuration.Record(_time.GetElapsedTime(started).TotalSeconds);
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return Fail(exception);
+        }
+    }
+
+    private void Complete(RecordBatch batch, RecordStoreException? failure)
+    {
+        // Counted by what its sender is told: one whose time ran out has been told already.
+        if (!batch.TryComplete(failure)) return;
+        if (failure is null) _metrics.Stored(batch);
+        else _metrics.Refused(batch, failure.Code);
+    }
+
+    /// <returns>Whether the store works, as far as is known.</returns>
+    private async Task<bool> MendAsync()
+    {
+        if (_isOpen && _failure is null) return true;
+        var now = _time.GetTimestamp();
+        if (now < _nextTry) return false;
+        try
+        {
+            await _store.OpenAsync(CancellationToken.None);
+            if (_failure is not null) await _store.ProbeAsync(CancellationToken.None);
+            _isOpen = true;
+            if (_failure is not null) Log.Mended(_logger);
+            _failure = null;
+            return true;
+        }
+        catch (Exception exception)
+        {
+            Fail(exception);
+            _nextTry = now + (long)(Tick.TotalSeconds * _time.TimestampFrequency);
+            return false;
+        }
+    }
+
+    private RecordStoreException Fail(Exception exception)
+    {
+        var failure = exception as RecordStoreException ?? new RecordStoreException("unavailable", exception.Message, exception);
+        if (_failure?.Message != failure.Message) Log.Failed(_logger, failure.Code, failure.Message, failure is { InnerException: not null } && exception is not RecordStoreException ? exception : null);
+        _failure = failure;
+        return failure;
+    }
+
+    /// <summary>A short step behind each commit while something is due, else once a second: ingest never waits for more than that.</summary>
+    private async Task TrimAsync()
+    {
+        var now = _time.GetTimestamp();
+        if (!_isOpen || _failure is not null || now < _nextTrim) return;
+        try
+        {
+            var trimmed = await _store.TrimAsync(TrimStep, CancellationToken.None);
+            _nextTrim = trimmed > 0 ? now : now + (long)(Tick.TotalSeconds * _time.TimestampFrequency);
+        }
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
+    }
+
+    private TimeSpan Oldest() => Volatile.Read(ref _commitStarted) is var started && started == 0 ? TimeSpan.Zero : _time.GetElapsedTime(started);
+
+    private static partial class Log
+    {
+        [LoggerMessage(4450, LogLevel.Error, "Records cannot be stored ({Code}): {Problem}. Their senders are told; the store is tried once a second", EventName = "RecordStoreFailed")]
+        public static partial void Failed(ILogger logger, string code, string problem, Exception? exception);
+
+        [LoggerMessage(4451, LogLevel.Information, "Records are stored again", EventName = "RecordStoreMended")]
+        public static partial void Mended(ILogger logger);
+    }
+}

@@ -27,6 +27,7 @@ internal static class AdminEndpoints
         guarded.MapGet("/endpoints", (PerchStatus status) => Results.Json(status.Endpoints, Json));
         guarded.MapGet("/connections", (PerchStatus status, int? limit) =>
             Results.Json(status.Connections(Math.Clamp(limit ?? 1000, 1, MostConnections)), Json));
+        guarded.MapRecords();
         guarded.MapGet("/connections/recent", (PerchStatus status) => Results.Json(status.RecentConnections, Json));
     }
 

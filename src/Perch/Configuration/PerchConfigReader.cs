@@ -7,7 +7,8 @@ using Perch.Endpoints;
 namespace Perch.Configuration;
 
 /// <summary>Reads the <c>Perch</c> section whole, with every fault that is in it.</summary>
-internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRegistry protocols, IHostEnvironment environment)
+internal sealed class PerchConfigReader(
+    IConfiguration configuration, ProtocolRegistry protocols, IHostEnvironment environment, IEnumerable<SectionDescriptor> sections)
 {
     /// <summary>The longest path that fits sockaddr_un (unix(7)), less its terminating NUL.</summary>
     private const int MaxUnixPathBytes = 107;
@@ -19,7 +20,8 @@ internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRe
         var binder = new StrictBinder(faults);
         var settings = new PerchSettings();
         var section = configuration.GetSection("Perch");
-        binder.Read(section, settings, nameof(PerchConfig.Endpoints));
+        binder.Read(section, settings, [nameof(PerchConfig.Endpoints), .. sections.Select(s => s.Name)]);
+        foreach (var shared in sections) binder.Read(section.GetSection(shared.Name), Activator.CreateInstance(shared.OptionsType)!);
         var defaultsAreFaulty = faults.Exists(f => f.Key.StartsWith("Perch:Defaults:", StringComparison.OrdinalIgnoreCase));
 
         var endpoints = new Dictionary<string, EndpointConfig>(StringComparer.OrdinalIgnoreCase);
@@ -34,6 +36,16 @@ internal sealed class PerchConfigReader(IConfiguration configuration, ProtocolRe
         AddDuplicates(endpoints.Values, section, faults);
         if (faults.Count > 0) throw new PerchConfigurationException([.. faults.Distinct()]);
         return new(endpoints, settings.Shutdown);
+    }
+
+    /// <returns>The options of a registered section.</returns>
+    /// <exception cref="PerchConfigurationException">It has faults.</exception>
+    public object ReadSection(string name)
+    {
+        var faults = new List<ConfigFault>();
+        var options = Activator.CreateInstance(sections.Single(s => s.Name == name).OptionsType)!;
+        new StrictBinder(faults).Read(configuration.GetSection("Perch").GetSection(name), options);
+        return faults.Count == 0 ? options : throw new PerchConfigurationException(faults);
     }
 
     /// <returns>Null where it is not enabled or too faulty to go on with.</returns>

@@ -1,0 +1,23 @@
+using Microsoft.AspNetCore.Connections;
+
+namespace Perch.Protocols.Record;
+
+/// <summary>
+/// Stores each message and acknowledges it when it is durable, in order. What one read brought is one batch, so that a
+/// sender that pipelines is as fast as the store; several batches of a connection may be on their way.
+/// </summary>
+internal sealed class RecordHandler : ConnectionHandler
+{
+    private readonly RecordOptions _options;
+    private readonly RecordWriter _writer;
+    private readonly TimeProvider _time;
+    private readonly RecordAck _ack;
+
+    public RecordHandler(RecordOptions options, RecordWriter writer, TimeProvider time)
+    {
+        (_options, _writer, _time, _ack) = (options, writer, time, new(options.Ack));
+        writer.Need();
+    }
+
+    public override Task OnConnectedAsync(ConnectionContext connection) => new RecordSession(connection, _options, _ack, _writer, _time).RunAsync();
+}

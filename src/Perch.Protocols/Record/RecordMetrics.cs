@@ -1,0 +1,38 @@
+using System.Diagnostics.Metrics;
+
+namespace Perch.Protocols.Record;
+
+/// <summary>The instruments of the record store, in the meter <c>Perch</c>.</summary>
+internal sealed class RecordMetrics : IDisposable
+{
+    private readonly Meter _meter;
+    private readonly Counter<long> _stored;
+    private readonly Counter<long> _refused;
+
+    public RecordMetrics(IMeterFactory meters)
+    {
+        _meter = meters.Create("Perch");
+        _stored = _meter.CreateCounter<long>("perch.records.stored", "{record}", "Records that were acknowledged as durable, repeated ones too.");
+        _refused = _meter.CreateCounter<long>("perch.records.refused", "{record}", "Records that were not stored, by the code that their senders got.");
+        CommitDuration = _meter.CreateHistogram<double>("perch.record.commit.duration", "s", "From the begin of a transaction to its records being durable.");
+        CommitSize = _meter.CreateHistogram<long>("perch.record.commit.size", "{record}", "Records of a transaction.");
+    }
+
+    public Histogram<double> CommitDuration { get; }
+
+    public Histogram<long> CommitSize { get; }
+
+    public void Observe(RecordQueue queue, Func<double> oldestSeconds)
+    {
+        _meter.CreateObservableUpDownCounter("perch.record.queue", () => queue.Records, "{record}", "Records that wait for their commit.");
+        _meter.CreateObservableUpDownCounter("perch.record.queue.size", () => queue.Bytes, "By", "Bytes that wait for their commit.");
+        _meter.CreateObservableGauge("perch.record.oldest", oldestSeconds, "s", "How long the oldest record has waited for its commit.");
+    }
+
+    public void Stored(RecordBatch batch) => _stored.Add(batch.Count, new KeyValuePair<string, object?>("endpoint", batch.Endpoint));
+
+    public void Refused(RecordBatch batch, string code) =>
+        _refused.Add(batch.Count, new KeyValuePair<string, object?>("endpoint", batch.Endpoint), new KeyValuePair<string, object?>("code", code));
+
+    public void Dispose() => _meter.Dispose();
+}

@@ -1,0 +1,95 @@
+namespace Perch.Protocols.Record;
+
+/// <summary>
+/// Batches on their way to the store, in the order of their arrival, bounded by records and by bytes. A batch counts from
+/// the moment it is queued until its commit is done; one that is larger than the bound is let in alone.
+/// </summary>
+internal sealed class RecordQueue(int maxRecords, long maxBytes)
+{
+    private readonly Lock _lock = new();
+    private readonly Queue<RecordBatch> _batches = new();
+    private readonly Queue<(RecordBatch Batch, TaskCompletionSource<bool> Entered)> _waiting = new();
+    private TaskCompletionSource? _filled;
+    private long _records;
+    private long _bytes;
+
+    /// <summary>Records that are queued or being committed.</summary>
+    public long Records => Volatile.Read(ref _records);
+
+    /// <summary>Bytes that are queued or being committed.</summary>
+    public long Bytes => Volatile.Read(ref _bytes);
+
+    /// <summary>Queues the batch; waits while the queue is full.</summary>
+    /// <exception cref="OperationCanceledException">It was not queued.</exception>
+    public async ValueTask EnqueueAsync(RecordBatch batch, CancellationToken cancellationToken)
+    {
+        TaskCompletionSource<bool> entered;
+        lock (_lock)
+        {
+            if (_waiting.Count == 0 && HasRoom(batch))
+            {
+                Enter(batch);
+                return;
+            }
+
+            entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waiting.Enqueue((batch, entered));
+        }
+
+        await using (cancellationToken.UnsafeRegister(static entered => ((TaskCompletionSource<bool>)entered!).TrySetResult(false), entered))
+        {
+            if (!await entered.Task) throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    /// <summary>Ends when there is a batch to take.</summary>
+    public Task WaitAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (_batches.Count > 0) return Task.CompletedTask;
+            _filled ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _filled.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Takes the batches at the head, at least one where there is one, and no more than the limits allow.</summary>
+    public void Take(List<RecordBatch> group, int records, int bytes)
+    {
+        lock (_lock)
+        {
+            while (_batches.TryPeek(out var batch) && (group.Count == 0 || (batch.Count <= records && batch.Bytes <= bytes)))
+            {
+                group.Add(_batches.Dequeue());
+                records -= batch.Count;
+                bytes -= batch.Bytes;
+            }
+        }
+    }
+
+    /// <summary>Makes room: these records are stored, or are not going to be.</summary>
+    public void Release(long records, long bytes)
+    {
+        lock (_lock)
+        {
+            _records -= records;
+            _bytes -= bytes;
+            while (_waiting.TryPeek(out var next) && HasRoom(next.Batch))
+            {
+                _waiting.Dequeue();
+                if (next.Entered.TrySetResult(true)) Enter(next.Batch);
+            }
+        }
+    }
+
+    private bool HasRoom(RecordBatch batch) => _records == 0 || (_records + batch.Count <= maxRecords && _bytes + batch.Bytes <= maxBytes);
+
+    private void Enter(RecordBatch batch)
+    {
+        _records += batch.Count;
+        _bytes += batch.Bytes;
+        _batches.Enqueue(batch);
+        _filled?.TrySetResult();
+        _filled = null;
+    }
+}

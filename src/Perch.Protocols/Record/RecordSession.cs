@@ -1,0 +1,195 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Threading.Channels;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Perch.Connections;
+using Perch.Wire;
+using Perch.Wire.Framings;
+
+namespace Perch.Protocols.Record;
+
+/// <summary>
+/// One connection: one loop reads and queues batches, the other awaits them in their order and answers. Reading waits when
+/// <c>MaxInFlight</c> batches are on their way, or the queue before the store is full: then the peer's sends wait too.
+/// </summary>
+internal sealed class RecordSession : IDisposable
+{
+    private const int FlushThreshold = 64 * 1024;
+
+    private readonly ConnectionContext _connection;
+    private readonly RecordOptions _options;
+    private readonly RecordAck _ack;
+    private readonly RecordWriter _writer;
+    private readonly TimeProvider _time;
+    private readonly IPerchConnectionFeature? _feature;
+    private readonly CancellationToken _draining;
+    private readonly string _remote;
+    private readonly SemaphoreSlim _slots;
+    private readonly Channel<RecordBatch> _inFlight = Channel.CreateUnbounded<RecordBatch>(new() { SingleReader = true, SingleWriter = true });
+    private readonly CancellationTokenSource _leaving = new();
+    private readonly Lock _lock = new();
+    private readonly Stack<RecordBatch> _free = new();
+    private volatile RecordBatch? _awaited;
+    private bool _peerGone;
+
+    public RecordSession(ConnectionContext connection, RecordOptions options, RecordAck ack, RecordWriter writer, TimeProvider time)
+    {
+        (_connection, _options, _ack, _writer, _time) = (connection, options, ack, writer, time);
+        _feature = connection.Features.Get<IPerchConnectionFeature>();
+        _draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
+        _remote = connection.RemoteEndPoint is IPEndPoint remote ? remote.ToString() : "unix";
+        _slots = new(options.MaxInFlight);
+    }
+
+    public async Task RunAsync()
+    {
+        using var _ = this;
+        _connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static session => ((RecordSession)session).CheckTime(), this);
+        await using var drain = _draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), _connection.Transport.Input);
+        var answering = AnswerAsync();
+        ProtocolException? violation = null;
+        try
+        {
+            await ReceiveAsync();
+        }
+        catch (ProtocolException exception)
+        {
+            violation = exception;
+        }
+        catch (OperationCanceledException) when (_leaving.IsCancellationRequested)
+        {
+            // The store failed, and the answers say so.
+        }
+        finally
+        {
+            _inFlight.Writer.Complete();
+            await answering;
+        }
+
+        if (violation is null) return;
+        RecordAck.WriteError(_connection.Transport.Output, violation.Code, violation.Message);
+        await _connection.Transport.Output.FlushAsync();
+        throw violation;
+    }
+
+    public void Dispose()
+    {
+        _slots.Dispose();
+        _leaving.Dispose();
+    }
+
+    private async Task ReceiveAsync()
+    {
+        var input = _connection.Transport.Input;
+        var frames = new FrameReader(_options.Framing, _options.MaxMessageBytes);
+        while (true)
+        {
+            var read = await input.ReadAsync();
+            var draining = _draining.IsCancellationRequested;
+            var buffer = read.Buffer;
+            RecordBatch? batch = null;
+            ProtocolException? violation = null;
+            try
+            {
+                while (frames.TryRead(ref buffer, out var message))
+                {
+                    batch ??= NewBatch();
+                    batch.Add(message, _options.Deduplicate);
+                    if (_options.Once) break;
+                }
+
+                if (read.IsCompleted && !_options.Once) frames.EnsureComplete(buffer);
+            }
+            catch (ProtocolException exception)
+            {
+                // The whole messages before it are stored and answered first.
+                violation = exception;
+            }
+
+            var isBetweenMessages = buffer.IsEmpty;
+            input.AdvanceTo(buffer.Start, buffer.End);
+            var isLast = read.IsCompleted || (draining && (batch is not null || isBetweenMessages)) || (_options.Once && batch is not null);
+            if (batch is not null) await SubmitAsync(batch);
+            if (violation is not null) throw violation;
+            if (isLast || _leaving.IsCancellationRequested) return;
+        }
+    }
+
+    private async ValueTask SubmitAsync(RecordBatch batch)
+    {
+        await _slots.WaitAsync(_leaving.Token);
+        batch.QueuedAt = _time.GetTimestamp();
+        _inFlight.Writer.TryWrite(batch);
+        try
+        {
+            await _writer.Queue.EnqueueAsync(batch, _leaving.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // It never got to the writer, which cannot answer it.
+            batch.TryComplete(new RecordStoreException("unavailable", "the queue before the store is full"));
+            throw;
+        }
+    }
+
+    private async Task AnswerAsync()
+    {
+        var output = _connection.Transport.Output;
+        await foreach (var batch in _inFlight.Reader.ReadAllAsync(CancellationToken.None))
+        {
+            _awaited = batch;
+            var failure = await batch.ResultAsync();
+            _awaited = null;
+            if (failure is null) Acknowledge(output, batch);
+            else Refuse(output, batch, failure);
+            var isFollowed = _inFlight.Reader.TryPeek(out var next) && next.IsCompleted;
+            if (!isFollowed || output.UnflushedBytes >= FlushThreshold) await FlushAsync(output);
+            if (failure is null) Keep(batch);
+            _slots.Release();
+        }
+    }
+
+    private void Acknowledge(PipeWriter output, RecordBatch batch)
+    {
+        if (_feature is not null) _feature.Messages += batch.Count;
+        if (!_peerGone) _ack.Write(output, batch);
+        if (_options.Once) _feature?.TrySetOutcome(ConnectionOutcome.Completed);
+    }
+
+    /// <summary>Tells the sender, and ends the connection where it could not tell which answer is whose, or would not listen.</summary>
+    private void Refuse(PipeWriter output, RecordBatch batch, RecordStoreException failure)
+    {
+        if (!_peerGone) _ack.WriteError(output, failure.Code, batch.Count);
+        if (!_ack.IsSilent && !_options.Once && failure is not RecordTimeoutException) return;
+        _feature?.TrySetOutcome(ConnectionOutcome.StorageUnavailable);
+        _leaving.Cancel();
+        _connection.Transport.Input.CancelPendingRead();
+    }
+
+    private async ValueTask FlushAsync(PipeWriter output)
+    {
+        if (output.UnflushedBytes > 0 && !_peerGone) _peerGone = (await output.FlushAsync()).IsCompleted;
+    }
+
+    /// <summary>On Kestrel's heartbeat: a record whose time is over is refused, though it may yet be stored.</summary>
+    private void CheckTime()
+    {
+        if (_awaited is { } batch && _time.GetElapsedTime(batch.QueuedAt) > _writer.Timeout) batch.TryComplete(new RecordTimeoutException(_writer.Timeout));
+    }
+
+    private RecordBatch NewBatch()
+    {
+        lock (_lock)
+        {
+            if (!_free.TryPop(out var batch)) batch = new(_feature?.Endpoint ?? "", _remote);
+            batch.Clear(_time.GetUtcNow());
+            return batch;
+        }
+    }
+
+    private void Keep(RecordBatch batch)
+    {
+        lock (_lock) _free.Push(batch);
+    }
+}
