@@ -1,4 +1,5 @@
 using Perch.Protocols;
+using Perch.Server.Admin;
 using Perch.Server.Logging;
 using Perch.Server.Telemetry;
 
@@ -30,6 +31,7 @@ internal static class ServerApplication
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
         builder.Services.AddRoutingCore();
         var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
+        builder.Services.AddSingleton<RecordStream>();
         builder.Services.AddPerchTelemetry(builder.Configuration);
         configure?.Invoke(perch);
         return builder.Build();

@@ -16,7 +16,7 @@ internal static class RecordEndpoints
     public static void MapRecords(this IEndpointRouteBuilder app)
     {
         app.MapGet("/records", (RequestDelegate)GetPageAsync);
-        app.MapGet("/records/stream", (RequestDelegate)RecordStream.ServeAsync);
+        app.MapGet("/records/stream", (HttpContext context, RecordStream stream) => stream.ServeAsync(context));
         app.MapGet("/records/{id:long}/raw", GetRawAsync);
     }
 

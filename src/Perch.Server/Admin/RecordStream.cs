@@ -8,19 +8,17 @@ namespace Perch.Server.Admin;
 /// <c>GET /records/stream</c>: every record as it becomes durable, as server-sent events (WHATWG HTML, 9.2) whose ids are
 /// the records'. It begins behind <c>Last-Event-ID</c> or <c>after</c>, else with the first record that comes.
 /// </summary>
-internal static class RecordStream
+internal sealed class RecordStream(IRecordStore store, RecordWriter writer, IHostApplicationLifetime lifetime)
 {
     private const int PageSize = 500;
     private const int MostStreams = 100;
 
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
 
-    private static int _streams;
+    private int _streams;
 
-    public static async Task ServeAsync(HttpContext context)
+    public async Task ServeAsync(HttpContext context)
     {
-        var services = context.RequestServices;
-        var (store, writer) = (services.GetRequiredService<IRecordStore>(), services.GetRequiredService<RecordWriter>());
         if (Interlocked.Increment(ref _streams) > MostStreams)
         {
             Interlocked.Decrement(ref _streams);
@@ -28,15 +26,14 @@ internal static class RecordStream
             return;
         }
 
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(
-            context.RequestAborted, services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         try
         {
             var after = Position(context.Request) ?? await store.LastIdAsync(ending.Token);
             context.Response.ContentType = "text/event-stream";
             context.Response.Headers.CacheControl = "no-store";
             await context.Response.BodyWriter.FlushAsync(ending.Token);
-            await StreamAsync(context.Response, store, writer, after, ending.Token);
+            await StreamAsync(context.Response, after, ending.Token);
         }
         catch (RecordStoreException exception) when (!context.Response.HasStarted)
         {
@@ -52,7 +49,7 @@ internal static class RecordStream
         }
     }
 
-    private static async Task StreamAsync(HttpResponse response, IRecordStore store, RecordWriter writer, long after, CancellationToken cancellationToken)
+    private async Task StreamAsync(HttpResponse response, long after, CancellationToken cancellationToken)
     {
         while (true)
         {
