@@ -35,6 +35,8 @@ check "hello on 8000" "-" "$(talk 8000 1 Zack)"
 check "hello on 8000 closes at --quit--" "" "$(talk 8000 1 --quit--)"
 check "reply on 9999 answers and closes" "データ送信" "$(talk 9999 100 x)"
 check "bytes on 9994" "01020304" "$(talk 9994 4 '' | hex)"
+check "record on 9998 stores and answers" "データ送信とDB保存完了" "$(talk 9998 100 x)"
+check "record on 9997 numbers lines" "OK " "$(talk 9997 3 $'line\n')"
 check "live" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/live")"
 check "ready" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/ready")"
 

@@ -13,6 +13,7 @@ public static class PerchBuilderExtensions
 {
     /// <summary>Registers every built-in protocol under its own name; an endpoint of the configuration puts one on a port.</summary>
     public static PerchBuilder AddBuiltInProtocols(this PerchBuilder builder) => builder
+        .AddRecords()
         .AddProtocol<EchoHandler, EchoOptions>("echo")
         .AddProtocol<EchoConversationHandler, EchoOptions>("echo-conversation")
         .AddProtocol<EchoBlockingHandler, EchoBlockingOptions>("echo-blocking")

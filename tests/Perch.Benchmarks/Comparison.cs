@@ -59,7 +59,7 @@ internal sealed class Comparison(IReadOnlyList<string> names, BenchCase load, in
         }
     }
 
-    private static double Median(IEnumerable<double> values)
+    public static double Median(IEnumerable<double> values)
     {
         var sorted = values.Order().ToList();
         return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;

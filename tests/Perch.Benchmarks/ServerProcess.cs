@@ -8,7 +8,7 @@ namespace Perch.Benchmarks;
 /// <summary>A server in a process of its own, on Linux held to processor 0: start the comparison on another one.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard"];
+    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record"];
 
     private readonly Process _process;
     private readonly DirectoryInfo _folder;
@@ -68,6 +68,7 @@ internal sealed class ServerProcess : IDisposable
                 ["bench"] = name switch
                 {
                     "perch-discard" => new { Port = 0, Protocol = "discard" },
+                    "perch-record" => new { Port = 0, Protocol = "record", Options = new { Framing = "Line", Ack = "OK {id}\n" } },
                     _ => new { Port = 0, Protocol = name.Replace("perch", "echo", StringComparison.Ordinal), Options = new { Prefix = "", MaxMessageBytes = 65536 } },
                 },
             },

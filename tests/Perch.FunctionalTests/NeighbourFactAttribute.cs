@@ -10,11 +10,13 @@ public sealed class NeighbourFactAttribute : FactAttribute
     public NeighbourFactAttribute(string program)
     {
         Program = program;
-        if (Environment.GetEnvironmentVariable("CI") != "true" && !IsOnPath(program))
-            Skip = $"{program} is not installed";
+        Skip = SkipReason(program);
     }
 
     public string Program { get; }
+
+    internal static string? SkipReason(string program) =>
+        Environment.GetEnvironmentVariable("CI") != "true" && !IsOnPath(program) ? $"{program} is not installed" : null;
 
     private static bool IsOnPath(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "")

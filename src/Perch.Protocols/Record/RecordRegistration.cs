@@ -1,0 +1,28 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Perch.Protocols.Record.Sqlite;
+
+namespace Perch.Protocols.Record;
+
+/// <summary>Adds the protocol <c>record</c>, its store and what goes with them.</summary>
+internal static class RecordRegistration
+{
+    public static PerchBuilder AddRecords(this PerchBuilder builder)
+    {
+        builder.AddSection<RecordsOptions>("Records").AddProtocol<RecordHandler, RecordOptions>("record");
+        builder.Services.AddSingleton<RecordMetrics>();
+        builder.Services.AddSingleton(CreateStore);
+        builder.Services.AddSingleton<RecordWriter>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<RecordWriter>());
+        builder.Services.AddHealthChecks().AddCheck<RecordsHealthCheck>("records");
+        return builder;
+    }
+
+    private static IRecordStore CreateStore(IServiceProvider services)
+    {
+        var options = services.GetRequiredService<RecordsOptions>();
+        var path = Path.GetFullPath(options.Path, services.GetRequiredService<IHostEnvironment>().ContentRootPath);
+        return new SqliteRecordStore(path, options, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<SqliteRecordStore>>());
+    }
+}
