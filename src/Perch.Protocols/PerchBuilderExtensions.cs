@@ -4,6 +4,7 @@ using Perch.Protocols.Daytime;
 using Perch.Protocols.Discard;
 using Perch.Protocols.Echo;
 using Perch.Protocols.Hello;
+using Perch.Protocols.Record;
 using Perch.Protocols.Reply;
 
 namespace Perch.Protocols;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -10,6 +11,7 @@ internal static class RecordEndpoints
 {
     private const int DefaultLimit = 100;
     private const int MostRecords = 10_000;
+    private const int FlushThreshold = 64 * 1024;
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -32,13 +34,14 @@ internal static class RecordEndpoints
             return;
         }
 
+        context.Response.ContentType = "application/x-ndjson";
         try
         {
             await foreach (var record in context.RequestServices.GetRequiredService<IRecordStore>().ReadAsync(query, context.RequestAborted))
             {
-                context.Response.ContentType = "application/x-ndjson";
-                await context.Response.BodyWriter.WriteAsync(ToJson(record), context.RequestAborted);
-                await context.Response.BodyWriter.WriteAsync("\n"u8.ToArray(), context.RequestAborted);
+                context.Response.BodyWriter.Write(ToJson(record));
+                context.Response.BodyWriter.Write("\n"u8);
+                if (context.Response.BodyWriter.UnflushedBytes >= FlushThreshold) await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
             }
         }
         catch (RecordStoreException exception) when (!context.Response.HasStarted)

@@ -22,7 +22,7 @@ internal static class ConfigurationText
             new("echo", typeof(ConnectionHandler), typeof(EchoTestOptions)),
             new("plain", typeof(ConnectionHandler), typeof(NoOptions)),
         ]);
-        return new PerchConfigReader(configuration, protocols, new ContentRoot()).Read();
+        return new PerchConfigReader(configuration, protocols, new ContentRoot(), [new("Shared", typeof(EchoTestOptions))]).Read();
     }
 
     /// <summary>One endpoint, <c>e</c>, with these keys.</summary>

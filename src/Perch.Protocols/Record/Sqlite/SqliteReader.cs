@@ -22,6 +22,9 @@ internal sealed class SqliteReader(SqliteDatabase database, TimeProvider time) :
     /// <summary>Whether it reads what the path names.</summary>
     public bool IsInPlace => database.IsInPlace;
 
+    /// <returns>0 where there is none.</returns>
+    public long LastId() => _lastId.Scalar();
+
     /// <param name="query">The question.</param>
     /// <param name="after">Where the last page ended; moved to where this one does.</param>
     /// <param name="records">Takes what is found.</param>

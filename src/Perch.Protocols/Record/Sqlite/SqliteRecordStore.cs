@@ -83,6 +83,8 @@ internal sealed partial class SqliteRecordStore : IRecordStore
         }
     }
 
+    public Task<long> LastIdAsync(CancellationToken cancellationToken) => Task.FromResult(_readers.Read(reader => reader.LastId()));
+
     public async Task<StoredRecord?> FindAsync(long id, CancellationToken cancellationToken)
     {
         if (id < 1) return null;
