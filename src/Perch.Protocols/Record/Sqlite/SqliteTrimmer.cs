@@ -43,8 +43,10 @@ internal sealed class SqliteTrimmer(SqliteDatabase database, RecordsOptions opti
         _ = _slice.Step();
         var (rows, to) = (_slice.Int64(0), _slice.Int64(1));
         _slice.Reset();
+        _rows += rows;
         _counted = rows < CountSlice;
-        if (rows > 0) (_rows, _countedTo) = (_rows + rows, to);
+        // Above the last row there may be ids that were given and deleted.
+        _countedTo = _counted ? _lastId.Scalar() : to;
         return !_counted;
     }
 
