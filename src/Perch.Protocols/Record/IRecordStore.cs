@@ -10,9 +10,9 @@ internal interface IRecordStore : IAsyncDisposable
     /// <summary>
     /// Stores every record of the batches in one transaction and gives each its id (<see cref="RecordBatch.SetId"/>).
     /// When it returns they are durable. A record whose key was seen before within the window is not stored again and
-    /// gets the id of the first. A record that is stored has no other effect; where it throws, none is stored.
+    /// gets the id of the first.
     /// </summary>
-    /// <exception cref="RecordStoreException">None of them is stored.</exception>
+    /// <exception cref="RecordStoreException">None of them is known to be durable; where the commit itself failed they may be there all the same.</exception>
     Task AppendAsync(IReadOnlyList<RecordBatch> batches, CancellationToken cancellationToken);
 
     /// <summary>Finds out whether an append would work now, without storing anything.</summary>

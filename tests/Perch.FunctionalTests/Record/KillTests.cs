@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Perch.FunctionalTests.Hosting;
+using Perch.Protocols.Record.Sqlite;
 using SQLitePCL;
 
 namespace Perch.FunctionalTests.Record;
@@ -60,6 +61,8 @@ public sealed class KillTests
 
     private static List<string> Query(string path, string sql)
     {
+        // Gives SQLitePCL its library.
+        _ = SqliteLibrary.Instance;
         Assert.Equal(raw.SQLITE_OK, raw.sqlite3_open(path, out var database));
         using (database)
         {

@@ -95,7 +95,7 @@ internal sealed partial class SqliteRecordStore : IRecordStore
     public async ValueTask DisposeAsync()
     {
         _readers.Dispose();
-        await _thread.RunAsync(
+        var closing = _thread.RunAsync(
             () =>
             {
                 _writer?.Dispose();
@@ -104,6 +104,7 @@ internal sealed partial class SqliteRecordStore : IRecordStore
             },
             CancellationToken.None);
         await _thread.DisposeAsync();
+        if (closing.IsCompleted) await closing;
     }
 
     /// <summary>Records are stored in another order than they were received in by no more than they may wait, and clocks are set a little.</summary>

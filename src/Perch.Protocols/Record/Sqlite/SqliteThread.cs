@@ -5,6 +5,8 @@ namespace Perch.Protocols.Record.Sqlite;
 /// <summary>The thread that all writing is done on, in the order in which it was asked for: SQLite blocks, and the pool's threads must not.</summary>
 internal sealed class SqliteThread : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     private readonly BlockingCollection<Action> _work = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -26,11 +28,11 @@ internal sealed class SqliteThread : IAsyncDisposable
         return done.Task;
     }
 
-    /// <summary>Returns when all that was asked for is done.</summary>
+    /// <summary>Returns when all that was asked for is done, or the disk has not answered for a while: the process may end then.</summary>
     public async ValueTask DisposeAsync()
     {
         _work.CompleteAdding();
-        await _ended.Task;
+        await Task.WhenAny(_ended.Task, Task.Delay(Patience));
     }
 
     private static void Run<T>(Func<T> work, TaskCompletionSource<T> done, CancellationToken cancellationToken)
