@@ -14,7 +14,7 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
     private const int FirstBytes = 4096;
     private const int MostKept = 256 * 1024;
 
-    private ManualResetValueTaskSourceCore<RecordStoreException?> _result = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<RecordStoreException?> _result;
     private Entry[] _entries = new Entry[16];
     private byte[] _bytes = new byte[FirstBytes];
     private int _length;
@@ -74,10 +74,13 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
 
     public void SetId(int index, long id) => _entries[index].Id = id;
 
+    /// <param name="failure">Null where it is durable.</param>
+    /// <param name="here">Whether the answer is written on this thread: quicker for one, in the way of the next commit for many.</param>
     /// <returns>False where it was completed before.</returns>
-    public bool TryComplete(RecordStoreException? failure)
+    public bool TryComplete(RecordStoreException? failure, bool here = false)
     {
         if (Interlocked.Exchange(ref _completed, 1) == 1) return false;
+        _result.RunContinuationsAsynchronously = !here;
         _result.SetResult(failure);
         return true;
     }

@@ -112,7 +112,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         try
         {
             var failure = await AppendAsync();
-            foreach (var batch in _group) Complete(batch, failure);
+            foreach (var batch in _group) Complete(batch, failure, here: _group.Count == 1);
         }
         finally
         {
@@ -142,12 +142,14 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         }
     }
 
-    private void Complete(RecordBatch batch, RecordStoreException? failure)
+    private void Complete(RecordBatch batch, RecordStoreException? failure, bool here)
     {
+        // The batch is its connection's again when it is completed.
+        var (endpoint, count) = (batch.Endpoint, batch.Count);
         // Counted by what its sender is told: one whose time ran out has been told already.
-        if (!batch.TryComplete(failure)) return;
-        if (failure is null) _metrics.Stored(batch);
-        else _metrics.Refused(batch, failure.Code);
+        if (!batch.TryComplete(failure, here)) return;
+        if (failure is null) _metrics.Stored(endpoint, count);
+        else _metrics.Refused(endpoint, count, failure.Code);
     }
 
     /// <returns>Whether the store works, as far as is known.</returns>
