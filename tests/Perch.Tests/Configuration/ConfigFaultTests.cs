@@ -67,9 +67,10 @@ public sealed class ConfigFaultTests
     }
 
     [Theory]
-    [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, MaxConnections, Shutdown")]
+    [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, MaxConnections, Shared, Shutdown")]
     [InlineData(""" "Endpoints": "e" """, "Perch:Endpoints", "Write an object: { ... }")]
     [InlineData(""" "Defaults": 1 """, "Perch:Defaults", "Write an object: { ... }")]
+    [InlineData(""" "Shared": { "Prefx": "" } """, "Perch:Shared:Prefx", "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix")]
     [InlineData(""" "Shutdown": { "Drain": "00:00:20", "Wait": 1 } """, "Perch:Shutdown:Wait", "Known here: Drain, LameDuck")]
     [InlineData(""" "Shutdown": { "Drain": "02:00:00" } """, "Perch:Shutdown:Drain", "Write a value between 00:00:00 and 01:00:00")]
     [InlineData(""" "MaxConnections": 0 """, "Perch:MaxConnections", "Write a value between 1 and 10000000")]

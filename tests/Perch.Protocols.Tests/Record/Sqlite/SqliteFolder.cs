@@ -64,6 +64,6 @@ internal static class SqliteStoreExtensions
 
     public static async Task<string[]> TextsAsync(this IRecordStore store, RecordQuery? query = null) => [.. (await store.ListAsync(query)).Select(r => r.Data)];
 
-        public static async Task<RecordStoreException> FailAsync(this IRecordStore store, RecordBatch batch) =>
-        await Assert.ThrowsAsync<RecordStoreException>(() => store.AppendAsync([batch], CancellationToken.None));
+    public static async Task<RecordStoreException> FailAsync(this IRecordStore store, RecordBatch batch) =>
+    await Assert.ThrowsAsync<RecordStoreException>(() => store.AppendAsync([batch], CancellationToken.None));
 }
