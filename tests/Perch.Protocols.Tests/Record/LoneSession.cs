@@ -16,6 +16,7 @@ internal sealed class LoneSession : IAsyncDisposable
     private readonly RecordMetrics _metrics;
     private readonly RecordWriter _writer;
     private readonly RecordSession _session;
+    private readonly List<RecordBatch> _taken = [];
 
     public LoneSession(RecordOptions options, RecordsOptions? records = null, TimeProvider? time = null, Func<PipeWriter, PipeWriter>? output = null)
     {
@@ -41,7 +42,20 @@ internal sealed class LoneSession : IAsyncDisposable
     {
         var group = new List<RecordBatch>();
         Queue.Take(group, int.MaxValue, int.MaxValue);
+        _taken.AddRange(group);
         return group;
+    }
+
+    /// <summary>Heartbeats come until the session has answered so: which batch it looks at it settles on the thread pool.</summary>
+    public async Task ExpectOfHeartbeatAsync(string expected)
+    {
+        var answer = Connection.ReceiveTextAsync(expected.Length);
+        await Bounded.UntilAsync(() =>
+        {
+            Connection.Heartbeat();
+            return answer.IsCompleted;
+        });
+        Assert.Equal(expected, await answer);
     }
 
     /// <summary>Makes the batch durable, with ids from <paramref name="id"/> on, and gives its room back.</summary>
@@ -60,12 +74,8 @@ internal sealed class LoneSession : IAsyncDisposable
             Connection.Reset();
             await Bounded.UntilAsync(() =>
             {
-                foreach (var batch in Take())
-                {
-                    batch.TryComplete(null);
-                    Queue.Release(batch.Count, batch.Bytes);
-                }
-
+                foreach (var batch in Take()) Queue.Release(batch.Count, batch.Bytes);
+                foreach (var batch in _taken) batch.TryComplete(null);
                 return Served.IsCompleted;
             });
         }
