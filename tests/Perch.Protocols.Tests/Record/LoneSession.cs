@@ -63,6 +63,7 @@ internal sealed class LoneSession : IAsyncDisposable
     {
         var (records, bytes) = (batch.Count, batch.Bytes);
         for (var i = 0; i < records; i++) batch.SetId(i, id + i);
+        _taken.Remove(batch);
         Assert.True(batch.TryComplete(null));
         Queue.Release(records, bytes);
     }
@@ -74,8 +75,15 @@ internal sealed class LoneSession : IAsyncDisposable
             Connection.Reset();
             await Bounded.UntilAsync(() =>
             {
-                foreach (var batch in Take()) Queue.Release(batch.Count, batch.Bytes);
-                foreach (var batch in _taken) batch.TryComplete(null);
+                Take();
+                foreach (var batch in _taken)
+                {
+                    // Once it is complete it is the session's again.
+                    Queue.Release(batch.Count, batch.Bytes);
+                    batch.TryComplete(null);
+                }
+
+                _taken.Clear();
                 return Served.IsCompleted;
             });
         }
