@@ -1,15 +1,19 @@
+using System.Threading.Tasks.Sources;
+
 namespace Perch.Protocols.Record;
 
 /// <summary>
 /// Batches on their way to the store, in the order of their arrival, bounded by records and by bytes. A batch counts from
 /// the moment it is queued until its commit is done; one that is larger than the bound is let in alone.
 /// </summary>
-internal sealed class RecordQueue(int maxRecords, long maxBytes)
+internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSource
 {
     private readonly Lock _lock = new();
     private readonly Queue<RecordBatch> _batches = new();
     private readonly Queue<(RecordBatch Batch, TaskCompletionSource<bool> Entered)> _waiting = new();
-    private TaskCompletionSource? _filled;
+    private ManualResetValueTaskSourceCore<bool> _signal = new() { RunContinuationsAsynchronously = true };
+    private bool _isWaitedFor;
+    private bool _isWoken;
     private long _records;
     private long _bytes;
 
@@ -42,15 +46,28 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes)
         }
     }
 
-    /// <summary>Ends when there is a batch to take.</summary>
-    public Task WaitAsync(CancellationToken cancellationToken)
+    /// <summary>Ends when there is a batch to take, or with <see cref="Wake"/>. For one at a time; it allocates nothing.</summary>
+    public ValueTask WaitAsync()
     {
         lock (_lock)
         {
-            if (_batches.Count > 0) return Task.CompletedTask;
-            _filled ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
-            return _filled.Task.WaitAsync(cancellationToken);
+            if (_batches.Count > 0) return ValueTask.CompletedTask;
+            if (_isWoken)
+            {
+                _isWoken = false;
+                return ValueTask.CompletedTask;
+            }
+
+            _signal.Reset();
+            _isWaitedFor = true;
+            return new(this, _signal.Version);
         }
+    }
+
+    /// <summary>Ends the wait, or the next one.</summary>
+    public void Wake()
+    {
+        lock (_lock) _isWoken = !TrySignal();
     }
 
     /// <summary>Takes the batches at the head, at least one where there is one, and no more than the limits allow.</summary>
@@ -82,6 +99,13 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes)
         }
     }
 
+    void IValueTaskSource.GetResult(short token) => _signal.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _signal.GetStatus(token);
+
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _signal.OnCompleted(continuation, state, token, flags);
+
     private bool HasRoom(RecordBatch batch) => _records == 0 || (_records + batch.Count <= maxRecords && _bytes + batch.Bytes <= maxBytes);
 
     private void Enter(RecordBatch batch)
@@ -89,7 +113,14 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes)
         _records += batch.Count;
         _bytes += batch.Bytes;
         _batches.Enqueue(batch);
-        _filled?.TrySetResult();
-        _filled = null;
+        TrySignal();
+    }
+
+    private bool TrySignal()
+    {
+        if (!_isWaitedFor) return false;
+        _isWaitedFor = false;
+        _signal.SetResult(true);
+        return true;
     }
 }

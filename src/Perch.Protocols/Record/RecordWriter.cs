@@ -23,7 +23,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
     private readonly TaskCompletionSource _needed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<RecordBatch> _group = [];
     private volatile RecordStoreException? _failure;
-    private volatile TaskCompletionSource _committed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource? _committed;
     private long _commitStarted;
     private long _nextTry;
     private long _nextTrim;
@@ -43,7 +43,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
     public TimeSpan Timeout => _options.Timeout;
 
     /// <summary>Ends with the next commit.</summary>
-    public Task Committed => _committed.Task;
+    public Task Committed => (Volatile.Read(ref _committed) ?? NextCommit()).Task;
 
     /// <summary>Why records cannot be stored now, or null.</summary>
     public string? Problem => _failure?.Message
@@ -80,9 +80,12 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         try
         {
             await _needed.Task.WaitAsync(_stopping.Token);
+            await using var tick = _time.CreateTimer(static queue => ((RecordQueue)queue!).Wake(), Queue, Tick, Tick);
+            await using var stop = _stopping.Token.UnsafeRegister(static queue => ((RecordQueue)queue!).Wake(), Queue);
             while (true)
             {
-                await WaitForWorkAsync();
+                if (!_stopping.IsCancellationRequested) await Queue.WaitAsync();
+                await GatherAsync();
                 Queue.Take(_group, _options.CommitRecords, _options.CommitBytes);
                 if (_group.Count > 0) await CommitAsync();
                 else if (_stopping.IsCancellationRequested) return;
@@ -96,13 +99,10 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         }
     }
 
-    private async Task WaitForWorkAsync()
-    {
-        var filled = Queue.WaitAsync(_stopping.Token);
-        if (!filled.IsCompleted) await Task.WhenAny(filled, Task.Delay(Tick, _time, CancellationToken.None));
-        if (_options.CommitDelay > TimeSpan.Zero && Queue.Records > 0 && Queue.Records < _options.CommitRecords)
-            await Task.Delay(_options.CommitDelay, _time, CancellationToken.None);
-    }
+    /// <summary>Gives what there is the time to be joined by more.</summary>
+    private Task GatherAsync() => _options.CommitDelay > TimeSpan.Zero && Queue.Records > 0 && Queue.Records < _options.CommitRecords
+        ? Task.Delay(_options.CommitDelay, _time, CancellationToken.None)
+        : Task.CompletedTask;
 
     private async Task CommitAsync()
     {
@@ -121,7 +121,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
             Queue.Release(records, bytes);
         }
 
-        Interlocked.Exchange(ref _committed, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+        Interlocked.Exchange(ref _committed, null)?.SetResult();
         _metrics.CommitSize.Record(records);
     }
 
@@ -197,6 +197,12 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         {
             Fail(exception);
         }
+    }
+
+    private TaskCompletionSource NextCommit()
+    {
+        var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return Interlocked.CompareExchange(ref _committed, next, null) ?? next;
     }
 
     private TimeSpan Oldest() => Volatile.Read(ref _commitStarted) is var started && started == 0 ? TimeSpan.Zero : _time.GetElapsedTime(started);

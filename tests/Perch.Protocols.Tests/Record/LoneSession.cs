@@ -16,6 +16,7 @@ internal sealed class LoneSession : IAsyncDisposable
     private readonly RecordMetrics _metrics;
     private readonly RecordWriter _writer;
     private readonly RecordSession _session;
+    private readonly List<RecordBatch> _taken = [];
 
     public LoneSession(RecordOptions options, RecordsOptions? records = null, TimeProvider? time = null, Func<PipeWriter, PipeWriter>? output = null)
     {
@@ -41,7 +42,20 @@ internal sealed class LoneSession : IAsyncDisposable
     {
         var group = new List<RecordBatch>();
         Queue.Take(group, int.MaxValue, int.MaxValue);
+        _taken.AddRange(group);
         return group;
+    }
+
+    /// <summary>Heartbeats come until the session has answered so: which batch it looks at it settles on the thread pool.</summary>
+    public async Task ExpectOfHeartbeatAsync(string expected)
+    {
+        var answer = Connection.ReceiveTextAsync(expected.Length);
+        await Bounded.UntilAsync(() =>
+        {
+            Connection.Heartbeat();
+            return answer.IsCompleted;
+        });
+        Assert.Equal(expected, await answer);
     }
 
     /// <summary>Makes the batch durable, with ids from <paramref name="id"/> on, and gives its room back.</summary>
@@ -49,6 +63,7 @@ internal sealed class LoneSession : IAsyncDisposable
     {
         var (records, bytes) = (batch.Count, batch.Bytes);
         for (var i = 0; i < records; i++) batch.SetId(i, id + i);
+        _taken.Remove(batch);
         Assert.True(batch.TryComplete(null));
         Queue.Release(records, bytes);
     }
@@ -60,12 +75,15 @@ internal sealed class LoneSession : IAsyncDisposable
             Connection.Reset();
             await Bounded.UntilAsync(() =>
             {
-                foreach (var batch in Take())
+                Take();
+                foreach (var batch in _taken)
                 {
-                    batch.TryComplete(null);
+                    // Once it is complete it is the session's again.
                     Queue.Release(batch.Count, batch.Bytes);
+                    batch.TryComplete(null);
                 }
 
+                _taken.Clear();
                 return Served.IsCompleted;
             });
         }

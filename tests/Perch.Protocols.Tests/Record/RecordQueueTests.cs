@@ -120,6 +120,35 @@ public sealed class RecordQueueTests
         Assert.Equal((0, 0), (queue.Records, queue.Bytes));
     }
 
+    [Fact]
+    public async Task WaitAsync_Empty_EndsWithTheNextBatch()
+    {
+        var queue = new RecordQueue(10, 1000);
+        for (var i = 0; i < 3; i++)
+        {
+            var waiting = queue.WaitAsync().AsTask();
+            Assert.False(waiting.IsCompleted);
+            await Enqueue(queue, Batches.Of("a")).Soon();
+            await waiting.Soon();
+            Assert.True(queue.WaitAsync().AsTask().IsCompleted);
+            Assert.Single(Take(queue));
+        }
+    }
+
+    [Fact]
+    public async Task Wake_BeforeOrDuringAWait_EndsThatOne()
+    {
+        var queue = new RecordQueue(10, 1000);
+        queue.Wake();
+        queue.Wake();
+        Assert.True(queue.WaitAsync().AsTask().IsCompleted);
+        var waiting = queue.WaitAsync().AsTask();
+        Assert.False(waiting.IsCompleted);
+        queue.Wake();
+        await waiting.Soon();
+        Assert.False(queue.WaitAsync().AsTask().IsCompleted);
+    }
+
     [Theory]
     [InlineData(4, 1000, 2)]
     [InlineData(1000, 25, 2)]
@@ -151,7 +180,7 @@ public sealed class RecordQueueTests
                 if (group.Count == 0)
                 {
                     if (done.IsCancellationRequested) return;
-                    await Task.Yield();
+                    await queue.WaitAsync();
                     continue;
                 }
 
@@ -163,6 +192,7 @@ public sealed class RecordQueueTests
         });
         await Task.WhenAll(Enumerable.Range(0, Producers).Select(producer => Task.Run(() => ProduceAsync(producer)))).WaitAsync(Bounded.Time * 3);
         await done.CancelAsync();
+        queue.Wake();
         await consumer.Soon();
         Assert.Equal((0, 0), (queue.Records, queue.Bytes));
         Assert.All(Enumerable.Range(0, Producers), producer => Assert.Equal(entered[producer], consumed[producer]));

@@ -1,0 +1,198 @@
+using Perch.Protocols.Record;
+using Perch.Wire.Framings;
+
+namespace Perch.Protocols.Tests.Record;
+
+/// <summary>How a session makes batches of what it reads, and answers out of what comes back.</summary>
+public sealed class RecordSessionTests
+{
+    [Fact]
+    public async Task Read_SeveralMessages_AreOneBatch()
+    {
+        await using var session = new LoneSession(Line());
+        await session.SendAsync("a\nb\nc\nhalf");
+        await session.SendAsync(" d\ne\n");
+        Assert.Equal<string[]>([["a", "b", "c"], ["half d", "e"]], session.Take().Select(batch => batch.Texts()));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(64)]
+    public async Task MaxInFlight_MoreBurstsThanThat_ExactlySoManyReachTheQueue(int inFlight)
+    {
+        await using var session = new LoneSession(Line(inFlight));
+        for (var i = 1; i <= inFlight + 3; i++) await session.SendAsync($"m{i}\n");
+        var batches = session.Take();
+        Assert.Equal(Enumerable.Range(1, inFlight).Select(i => $"m{i}"), batches.Select(batch => Assert.Single(batch.Texts())));
+
+        // The next one was read already and waits; what came behind it is one batch, read when that is on its way.
+        session.Commit(batches[0], 1);
+        await session.ExpectAsync("OK 1\n");
+        await Bounded.UntilAsync(() => session.Queue.Records == inFlight);
+        Assert.Equal([$"m{inFlight + 1}"], Assert.Single(session.Take()).Texts());
+    }
+
+    [Fact]
+    public async Task MaxInFlight_OneMoreIsStored_TheRestIsReadAsOneBatch()
+    {
+        await using var session = new LoneSession(Line(inFlight: 1));
+        for (var i = 1; i <= 5; i++) await session.SendAsync($"m{i}\n");
+        session.Commit(Assert.Single(session.Take()), 1);
+        await session.ExpectAsync("OK 1\n");
+        await Bounded.UntilAsync(() => session.Queue.Records > 0);
+        session.Commit(Assert.Single(session.Take()), 2);
+        await session.ExpectAsync("OK 2\n");
+        await Bounded.UntilAsync(() => session.Queue.Records > 0);
+        Assert.Equal(["m3", "m4", "m5"], Assert.Single(session.Take()).Texts());
+    }
+
+    [Fact]
+    public async Task QueueFull_PeerIsNotRead()
+    {
+        await using var session = new LoneSession(Line(inFlight: 64), new() { QueueRecords = 2 });
+        for (var i = 1; i <= 5; i++) await session.SendAsync($"m{i}\n");
+        Assert.Equal(2, session.Queue.Records);
+        var batches = session.Take();
+        Assert.Equal(["m1", "m2"], batches.Select(batch => batch.Text(0)));
+        session.Commit(batches[0], 1);
+        await session.ExpectAsync("OK 1\n");
+        // The third was read and waited; the fourth and fifth are still the transport's.
+        Assert.Equal(["m3"], Assert.Single(session.Take()).Texts());
+        session.Commit(batches[1], 2);
+        await session.ExpectAsync("OK 2\n");
+    }
+
+    [Fact]
+    public async Task Answers_LaterBatchStoredFirst_AreInTheOrderOfTheMessages()
+    {
+        await using var session = new LoneSession(Line());
+        for (var i = 1; i <= 3; i++) await session.SendAsync($"m{i}\n");
+        var batches = session.Take();
+        session.Commit(batches[2], 30);
+        session.Commit(batches[1], 20);
+        var answer = session.Connection.ReceiveTextAsync(18);
+        Assert.False(answer.IsCompleted);
+        session.Commit(batches[0], 10);
+        Assert.Equal("OK 10\nOK 20\nOK 30\n", await answer.Soon());
+    }
+
+    [Fact]
+    public async Task Answers_OfBatchesThatAreDoneTogether_AreOneFlush()
+    {
+        FlushCounter? output = null;
+        await using var session = new LoneSession(Line(), output: inner => output = new(inner));
+        for (var i = 1; i <= 4; i++) await session.SendAsync($"m{i}\n");
+        var batches = session.Take();
+        for (var i = 3; i >= 0; i--) session.Commit(batches[i], i + 1);
+        await session.ExpectAsync("OK 1\nOK 2\nOK 3\nOK 4\n");
+        Assert.Equal(1, output!.Flushes);
+    }
+
+    [Fact]
+    public async Task Answers_OfABatchWhoseFollowerIsNotDone_AreSentAtOnce()
+    {
+        FlushCounter? output = null;
+        await using var session = new LoneSession(Line(), output: inner => output = new(inner));
+        await session.SendAsync("m1\n");
+        await session.SendAsync("m2\n");
+        var batches = session.Take();
+        session.Commit(batches[0], 1);
+        await session.ExpectAsync("OK 1\n");
+        session.Commit(batches[1], 2);
+        await session.ExpectAsync("OK 2\n");
+        Assert.Equal(2, output!.Flushes);
+    }
+
+    [Fact]
+    public async Task Answers_Silent_NothingIsFlushed()
+    {
+        FlushCounter? output = null;
+        await using var session = new LoneSession(new() { Framing = Framing.Line }, output: inner => output = new(inner));
+        for (var i = 1; i <= 8; i++)
+        {
+            await session.SendAsync($"m{i}\n");
+            await Bounded.UntilAsync(() => session.Queue.Records > 0);
+            session.Commit(Assert.Single(session.Take()), i);
+        }
+
+        session.Connection.EndInput();
+        await session.Served.Soon();
+        Assert.Equal(0, output!.Flushes);
+    }
+
+    [Fact]
+    public async Task Batches_Answered_AreUsedAgain()
+    {
+        await using var session = new LoneSession(Line(inFlight: 2));
+        var seen = new HashSet<RecordBatch>(ReferenceEqualityComparer.Instance);
+        for (var i = 1; i <= 20; i++)
+        {
+            await session.SendAsync($"m{i}\n");
+            await Bounded.UntilAsync(() => session.Queue.Records > 0);
+            var batch = Assert.Single(session.Take());
+            Assert.Equal([$"m{i}"], batch.Texts());
+            seen.Add(batch);
+            session.Commit(batch, i);
+            await session.ExpectAsync($"OK {i}\n");
+        }
+
+        Assert.InRange(seen.Count, 1, 3);
+    }
+
+    [Fact]
+    public async Task Heartbeat_TimeIsOver_RefusesAndNeverUsesTheBatchAgain()
+    {
+        var time = new SteppedTime();
+        await using var session = new LoneSession(Line(), time: time);
+        await session.SendAsync("a\nb\n");
+        time.Advance(TimeSpan.FromSeconds(10));
+        session.Connection.Heartbeat();
+        var batch = Assert.Single(session.Take());
+        Assert.False(batch.IsCompleted);
+        time.Advance(TimeSpan.FromTicks(1));
+        await session.ExpectOfHeartbeatAsync("ERR unavailable not stored, send it again\nERR unavailable not stored, send it again\n");
+        await session.Served.Soon();
+        // The store ends what it had in hand, late.
+        Assert.False(batch.TryComplete(null));
+        Assert.Equal(["a", "b"], batch.Texts());
+    }
+
+    [Fact]
+    public async Task Heartbeat_TimeIsOver_TheConnectionLeavesWithWhatWaitsForTheQueue()
+    {
+        var time = new SteppedTime();
+        await using var session = new LoneSession(Line(), new() { QueueRecords = 1 }, time);
+        await session.SendAsync("a\n");
+        time.Advance(TimeSpan.FromSeconds(9));
+        await session.SendAsync("b\n");
+        time.Advance(TimeSpan.FromSeconds(2));
+        // The second has time left, but was never queued, and nobody is going to read what becomes of it.
+        await session.ExpectOfHeartbeatAsync("ERR unavailable not stored, send it again\nERR unavailable not stored, send it again\n");
+        await session.Served.Soon();
+        var batch = Assert.Single(session.Take());
+        Assert.Equal(["a"], batch.Texts());
+        session.Queue.Release(batch.Count, batch.Bytes);
+        Assert.Empty(session.Take());
+        Assert.Equal(0, session.Queue.Records);
+    }
+
+    [Fact]
+    public async Task Heartbeat_NothingInHand_DoesNothing()
+    {
+        var time = new SteppedTime();
+        await using var session = new LoneSession(Line(), time: time);
+        time.Advance(TimeSpan.FromHours(1));
+        session.Connection.Heartbeat();
+        await session.SendAsync("a\n");
+        session.Commit(Assert.Single(session.Take()), 1);
+        await session.ExpectAsync("OK 1\n");
+        time.Advance(TimeSpan.FromHours(1));
+        session.Connection.Heartbeat();
+        await session.SendAsync("b\n");
+        session.Commit(Assert.Single(session.Take()), 2);
+        await session.ExpectAsync("OK 2\n");
+    }
+
+    private static RecordOptions Line(int inFlight = 4) => new() { Framing = Framing.Line, Ack = "OK {id}\n", MaxInFlight = inFlight };
+}
