@@ -152,6 +152,7 @@ internal sealed class RecordSession : IDisposable
 
     private void Acknowledge(PipeWriter output, RecordBatch batch)
     {
+        _writer.Metrics.Stored(batch);
         if (_feature is not null) _feature.Messages += batch.Count;
         if (!_peerGone) _ack.Write(output, batch);
         if (_options.Once) _feature?.TrySetOutcome(ConnectionOutcome.Completed);
@@ -160,6 +161,7 @@ internal sealed class RecordSession : IDisposable
     /// <summary>Tells the sender, and ends the connection where it could not tell which answer is whose, or would not listen.</summary>
     private void Refuse(PipeWriter output, RecordBatch batch, RecordStoreException failure)
     {
+        _writer.Metrics.Refused(batch, failure.Code);
         if (!_peerGone) _ack.WriteError(output, failure.Code, batch.Count);
         if (!_ack.IsSilent && !_options.Once && failure is not RecordTimeoutException) return;
         _feature?.TrySetOutcome(ConnectionOutcome.StorageUnavailable);
