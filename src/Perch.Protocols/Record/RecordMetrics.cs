@@ -29,10 +29,10 @@ internal sealed class RecordMetrics : IDisposable
         _meter.CreateObservableGauge("perch.record.oldest", oldestSeconds, "s", "How long the oldest record has waited for its commit.");
     }
 
-    public void Stored(string endpoint, int count) => _stored.Add(count, new KeyValuePair<string, object?>("endpoint", endpoint));
+    public void Stored(RecordBatch batch) => _stored.Add(batch.Count, new KeyValuePair<string, object?>("endpoint", batch.Endpoint));
 
-    public void Refused(string endpoint, int count, string code) =>
-        _refused.Add(count, new KeyValuePair<string, object?>("endpoint", endpoint), new KeyValuePair<string, object?>("code", code));
+    public void Refused(RecordBatch batch, string code) =>
+        _refused.Add(batch.Count, new KeyValuePair<string, object?>("endpoint", batch.Endpoint), new KeyValuePair<string, object?>("code", code));
 
     public void Dispose() => _meter.Dispose();
 }

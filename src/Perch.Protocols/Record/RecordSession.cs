@@ -30,7 +30,7 @@ internal sealed class RecordSession : IDisposable
     private readonly CancellationTokenSource _leaving = new();
     private readonly Lock _lock = new();
     private readonly Stack<RecordBatch> _free = new();
-    private volatile RecordBatch? _awaited;
+    private RecordBatch? _awaited;
     private bool _peerGone;
 
     public RecordSession(ConnectionContext connection, RecordOptions options, RecordAck ack, RecordWriter writer, TimeProvider time)
@@ -138,9 +138,9 @@ internal sealed class RecordSession : IDisposable
         var output = _connection.Transport.Output;
         await foreach (var batch in _inFlight.Reader.ReadAllAsync(CancellationToken.None))
         {
-            _awaited = batch;
+            lock (_lock) _awaited = batch;
             var failure = await batch.ResultAsync();
-            _awaited = null;
+            lock (_lock) _awaited = null;
             if (failure is null) Acknowledge(output, batch);
             else Refuse(output, batch, failure);
             var isFollowed = _inFlight.Reader.TryPeek(out var next) && next.IsCompleted;
@@ -152,6 +152,7 @@ internal sealed class RecordSession : IDisposable
 
     private void Acknowledge(PipeWriter output, RecordBatch batch)
     {
+        _writer.Metrics.Stored(batch);
         if (_feature is not null) _feature.Messages += batch.Count;
         if (!_peerGone) _ack.Write(output, batch);
         if (_options.Once) _feature?.TrySetOutcome(ConnectionOutcome.Completed);
@@ -160,6 +161,7 @@ internal sealed class RecordSession : IDisposable
     /// <summary>Tells the sender, and ends the connection where it could not tell which answer is whose, or would not listen.</summary>
     private void Refuse(PipeWriter output, RecordBatch batch, RecordStoreException failure)
     {
+        _writer.Metrics.Refused(batch, failure.Code);
         if (!_peerGone) _ack.WriteError(output, failure.Code, batch.Count);
         if (!_ack.IsSilent && !_options.Once && failure is not RecordTimeoutException) return;
         _feature?.TrySetOutcome(ConnectionOutcome.StorageUnavailable);
@@ -175,7 +177,13 @@ internal sealed class RecordSession : IDisposable
     /// <summary>On Kestrel's heartbeat: a record whose time is over is refused, though it may yet be stored.</summary>
     private void CheckTime()
     {
-        if (_awaited is { } batch && _time.GetElapsedTime(batch.QueuedAt) > _writer.Timeout) batch.TryComplete(new RecordTimeoutException(_writer.Timeout));
+        var now = _time.GetTimestamp();
+        // A batch that is answered meanwhile may be filled again, and that one's time is not over.
+        lock (_lock)
+        {
+            if (_awaited is { } batch && _time.GetElapsedTime(batch.QueuedAt, now) > _writer.Timeout)
+                batch.TryComplete(new RecordTimeoutException(_writer.Timeout));
+        }
     }
 
     private RecordBatch NewBatch()

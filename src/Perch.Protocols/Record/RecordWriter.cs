@@ -39,6 +39,9 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
 
     public RecordQueue Queue { get; }
 
+    /// <summary>What becomes of a batch is counted by who tells its sender.</summary>
+    public RecordMetrics Metrics => _metrics;
+
     /// <summary>How long a record may wait for its commit.</summary>
     public TimeSpan Timeout => _options.Timeout;
 
@@ -112,7 +115,8 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         try
         {
             var failure = await AppendAsync();
-            foreach (var batch in _group) Complete(batch, failure, here: _group.Count == 1);
+            // One that is complete is its connection's again; it may be full of other records by the next line.
+            foreach (var batch in _group) batch.TryComplete(failure, here: _group.Count == 1);
         }
         finally
         {
@@ -140,16 +144,6 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         {
             return Fail(exception);
         }
-    }
-
-    private void Complete(RecordBatch batch, RecordStoreException? failure, bool here)
-    {
-        // The batch is its connection's again when it is completed.
-        var (endpoint, count) = (batch.Endpoint, batch.Count);
-        // Counted by what its sender is told: one whose time ran out has been told already.
-        if (!batch.TryComplete(failure, here)) return;
-        if (failure is null) _metrics.Stored(endpoint, count);
-        else _metrics.Refused(endpoint, count, failure.Code);
     }
 
     /// <returns>Whether the store works, as far as is known.</returns>

@@ -13,7 +13,7 @@ public sealed class RecordMetricsTests
         await peer.ExpectAsync("OK 1\nOK 2\nOK 3\n");
         await peer.SendAsync("d\n");
         await peer.ExpectAsync("OK 4\n");
-        await host.StopAsync();
+        // Counted before they are told.
         Assert.Equal(4, host.Readings.Sum("perch.records.stored", "endpoint=test"));
         Assert.Empty(host.Readings.Of("perch.records.refused"));
     }
@@ -26,9 +26,49 @@ public sealed class RecordMetricsTests
         var peer = host.Connect();
         await peer.SendAsync("a\nb\n");
         await peer.ExpectAsync("ERR full not stored, send it again\nERR full not stored, send it again\n");
-        await host.StopAsync();
         Assert.Equal(2, host.Readings.Sum("perch.records.refused", "code=full endpoint=test"));
         Assert.Empty(host.Readings.Of("perch.records.stored"));
+    }
+
+    [Fact]
+    public async Task Refused_TimeIsOver_IsCountedThoughItMayYetBeStored()
+    {
+        var time = new SteppedTime();
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, new() { QueueRecords = 2 }, time);
+        host.Store.Hold();
+        var peer = host.Connect();
+        await peer.SendAsync("a\nb\n");
+        await host.Store.AppendingAsync();
+        // Never queued; told with the others.
+        await peer.SendAsync("c\n");
+        time.Advance(TimeSpan.FromSeconds(11));
+        var ended = peer.EndedAsync();
+        await Bounded.UntilAsync(() =>
+        {
+            peer.Connection.Heartbeat();
+            return ended.IsCompleted;
+        });
+        var told = (await peer.ReceiveToEndAsync()).Count(b => b == '\n');
+        host.Store.Release();
+        await host.StopAsync();
+        Assert.InRange(told, 2, 3);
+        Assert.Equal(told, host.Readings.Sum("perch.records.refused", "code=unavailable endpoint=test"));
+        Assert.Empty(host.Readings.Of("perch.records.stored"));
+    }
+
+    [Fact]
+    public async Task Stored_SmallBatchesUsedAgainAtOnce_AreAllCounted()
+    {
+        const int Messages = 3000;
+        await using var host = await RecordHost.StartAsync(RecordHost.Line);
+        var peer = host.Connect();
+        for (var i = 1; i <= Messages; i++)
+        {
+            await peer.SendAsync("a\n");
+            await peer.ExpectAsync($"OK {i}\n");
+        }
+
+        Assert.Equal(Messages, host.Readings.Sum("perch.records.stored", "endpoint=test"));
     }
 
     [Fact]

@@ -178,6 +178,49 @@ public sealed class RecordSessionTests
     }
 
     [Fact]
+    public async Task Heartbeat_BatchIsAnsweredAndFilledAgainMeanwhile_LeavesTheNewOneAlone()
+    {
+        var time = new SteppedTime();
+        await using var session = new LoneSession(Line(inFlight: 1), time: time);
+        using var looked = new SemaphoreSlim(0);
+        using var goOn = new SemaphoreSlim(0);
+        await session.SendAsync("a\n");
+        time.Advance(TimeSpan.FromSeconds(11));
+        var heart = new Thread(() =>
+        {
+            while (!looked.Wait(0)) session.Connection.Heartbeat();
+        });
+        time.Reading = () =>
+        {
+            if (Thread.CurrentThread != heart) return;
+            looked.Release();
+            goOn.Wait(Bounded.Time);
+        };
+        heart.Start();
+        await Bounded.UntilAsync(() => looked.CurrentCount > 0);
+
+        // The heartbeat has read the time, and is slow to go on.
+        var first = Assert.Single(session.Take());
+        session.Commit(first, 1);
+        await session.ExpectAsync("OK 1\n");
+        var second = first;
+        for (var i = 2; i < 5; i++)
+        {
+            await session.SendAsync("b\n");
+            await Bounded.UntilAsync(() => session.Queue.Records > 0);
+            second = Assert.Single(session.Take());
+            if (second == first) break;
+            session.Commit(second, i);
+            await session.ExpectAsync($"OK {i}\n");
+        }
+
+        Assert.Same(first, second);
+        goOn.Release();
+        Assert.True(heart.Join(Bounded.Time));
+        Assert.False(second.IsCompleted);
+    }
+
+    [Fact]
     public async Task Heartbeat_NothingInHand_DoesNothing()
     {
         var time = new SteppedTime();
