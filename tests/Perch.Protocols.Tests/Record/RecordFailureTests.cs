@@ -88,8 +88,8 @@ public sealed class RecordFailureTests
         await host.Store.AppendingAsync();
         time.Advance(Second * 11);
         Assert.StartsWith("the store has not answered", host.Writer.Problem);
-        peer.Connection.Heartbeat();
-        var ended = await peer.ExpectEndAsync(Refused("unavailable", lines));
+        var ended = await peer.BeatToEndAsync();
+        await peer.ExpectEndAsync(Refused("unavailable", lines));
         Assert.Equal((ConnectionOutcome.StorageUnavailable, 0), (ended.Outcome, ended.Messages));
 
         // It may end after all; the next sender finds the store well.
@@ -113,15 +113,10 @@ public sealed class RecordFailureTests
         await peer.SendAsync("c\n");
         time.Advance(Second * 11);
         // One after the other: each heartbeat looks at the one whose turn it is.
-        var ended = peer.EndedAsync();
-        await Bounded.UntilAsync(() =>
-        {
-            peer.Connection.Heartbeat();
-            return ended.IsCompleted;
-        });
+        var ended = await peer.BeatToEndAsync();
         var answers = System.Text.Encoding.UTF8.GetString(await peer.ReceiveToEndAsync());
         Assert.Contains(answers, new[] { Refused("unavailable", 2), Refused("unavailable", 3) });
-        Assert.Equal(ConnectionOutcome.StorageUnavailable, (await ended).Outcome);
+        Assert.Equal(ConnectionOutcome.StorageUnavailable, ended.Outcome);
     }
 
     [Fact]
