@@ -135,7 +135,20 @@ internal sealed class RecordSession : IDisposable
 
     private async Task AnswerAsync()
     {
-        var output = _connection.Transport.Output;
+        try
+        {
+            await AnswerInOrderAsync(_connection.Transport.Output);
+        }
+        catch
+        {
+            // Nobody is left to make room for what is read.
+            Leave();
+            throw;
+        }
+    }
+
+    private async Task AnswerInOrderAsync(PipeWriter output)
+    {
         await foreach (var batch in _inFlight.Reader.ReadAllAsync(CancellationToken.None))
         {
             lock (_lock) _awaited = batch;
@@ -165,6 +178,11 @@ internal sealed class RecordSession : IDisposable
         if (!_peerGone) _ack.WriteError(output, failure.Code, batch.Count);
         if (!_ack.IsSilent && !_options.Once && failure is not RecordTimeoutException) return;
         _feature?.TrySetOutcome(ConnectionOutcome.StorageUnavailable);
+        Leave();
+    }
+
+    private void Leave()
+    {
         _leaving.Cancel();
         _connection.Transport.Input.CancelPendingRead();
     }

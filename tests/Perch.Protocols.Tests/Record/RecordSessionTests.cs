@@ -105,6 +105,20 @@ public sealed class RecordSessionTests
     }
 
     [Fact]
+    public async Task Answers_FlushThrows_SessionEndsWithIt()
+    {
+        FlushCounter? output = null;
+        await using var session = new LoneSession(Line(), output: inner => output = new(inner));
+        output!.Failure = new IOException("broken pipe");
+        await session.SendAsync("a\n");
+        await session.SendAsync("b\n");
+        var batches = session.Take();
+        session.Commit(batches[0], 1);
+        // The other batch is still the store's, and the peer sends nothing more.
+        Assert.Same(output.Failure, await Assert.ThrowsAsync<IOException>(() => session.Served.Soon()));
+    }
+
+    [Fact]
     public async Task Answers_Silent_NothingIsFlushed()
     {
         FlushCounter? output = null;
