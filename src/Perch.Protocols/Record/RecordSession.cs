@@ -99,7 +99,7 @@ internal sealed class RecordSession : IDisposable
                     if (_options.Once) break;
                 }
 
-                if (read.IsCompleted && !_options.Once) frames.EnsureComplete(buffer);
+                if (read.IsCompleted && !(_options.Once && batch is not null)) frames.EnsureComplete(buffer);
             }
             catch (ProtocolException exception)
             {
