@@ -115,6 +115,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         try
         {
             var failure = await AppendAsync();
+            if (failure is null) _metrics.CommitSize.Record(records);
             // One that is complete is its connection's again; it may be full of other records by the next line.
             foreach (var batch in _group) batch.TryComplete(failure);
         }
@@ -126,7 +127,6 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         }
 
         Interlocked.Exchange(ref _committed, null)?.SetResult();
-        _metrics.CommitSize.Record(records);
     }
 
     /// <returns>Null where the group is durable.</returns>
