@@ -175,7 +175,8 @@ internal sealed class RecordSession : IDisposable
     private void Refuse(PipeWriter output, RecordBatch batch, RecordStoreException failure)
     {
         _writer.Metrics.Refused(batch, failure.Code);
-        if (!_peerGone) _ack.WriteError(output, failure.Code, batch.Count);
+        var isTold = _ack.IsSilent && _leaving.IsCancellationRequested;
+        if (!_peerGone && !isTold) _ack.WriteError(output, failure.Code, batch.Count);
         if (!_ack.IsSilent && !_options.Once && failure is not RecordTimeoutException) return;
         _feature?.TrySetOutcome(ConnectionOutcome.StorageUnavailable);
         Leave();

@@ -74,6 +74,23 @@ public sealed class RecordFailureTests
         Assert.Equal((ConnectionOutcome.StorageUnavailable, 0), (ended.Outcome, ended.Messages));
     }
 
+    [Fact]
+    public async Task Silent_SeveralBatchesFail_IsToldOnce()
+    {
+        await using var host = await RecordHost.StartAsync(RecordHost.Syslog);
+        host.Store.Hold();
+        var peer = host.Connect();
+        await peer.SendAsync("<13>one\n");
+        await host.Store.AppendingAsync();
+        await peer.SendAsync("<13>two\n");
+        await host.QueuedAsync(2);
+        await peer.SendAsync("<13>three\n");
+        await host.QueuedAsync(3);
+        host.Store.Failure = new RecordStoreException("full", "no space left");
+        host.Store.Release();
+        Assert.Equal(ConnectionOutcome.StorageUnavailable, (await peer.ExpectEndAsync(Refused("full", 1))).Outcome);
+    }
+
     [Theory]
     [InlineData(RecordHost.Once, "hi", 1)]
     [InlineData(RecordHost.Line, "a\nb\n", 2)]
