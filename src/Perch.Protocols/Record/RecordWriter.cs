@@ -199,7 +199,12 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         return Interlocked.CompareExchange(ref _committed, next, null) ?? next;
     }
 
-    private TimeSpan Oldest() => Volatile.Read(ref _commitStarted) is var started && started == 0 ? TimeSpan.Zero : _time.GetElapsedTime(started);
+    private TimeSpan Oldest()
+    {
+        // While the store opens, or trims, what waits is not in a transaction yet.
+        var queuedAt = Volatile.Read(ref _commitStarted) is var started && started != 0 ? started : Queue.HeadQueuedAt;
+        return queuedAt == 0 ? TimeSpan.Zero : _time.GetElapsedTime(queuedAt);
+    }
 
     private static partial class Log
     {

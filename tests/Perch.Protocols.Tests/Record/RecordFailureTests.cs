@@ -173,6 +173,27 @@ public sealed class RecordFailureTests
     }
 
     [Fact]
+    public async Task OpenHangs_RecordsWait_ReadinessIsRed()
+    {
+        var (time, store) = (new SteppedTime(), new FakeStore());
+        store.HoldOpen();
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time, store: store);
+        await AdvanceUntilAsync(time, () => store.Opens == 1);
+        var peer = host.Connect();
+        await peer.SendAsync("a\n");
+        await host.QueuedAsync(1);
+        Assert.Null(host.Writer.Problem);
+        time.Advance(Second * 11);
+        Assert.Equal("the store has not answered for 11 s", host.Writer.Problem);
+        Assert.Equal(11, host.Readings.Observe("perch.record.oldest"));
+        await peer.BeatToEndAsync();
+        await peer.ExpectEndAsync(Refused("unavailable", 1));
+        store.ReleaseOpen();
+        await Bounded.UntilAsync(() => host.Queue.Records == 0);
+        Assert.Null(host.Writer.Problem);
+    }
+
+    [Fact]
     public async Task AppendFails_Idle_IsTriedOnceASecondAndMendsByItself()
     {
         var time = new SteppedTime();
