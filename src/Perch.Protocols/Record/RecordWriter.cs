@@ -84,6 +84,8 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         {
             await _needed.Task.WaitAsync(_stopping.Token);
             await using var tick = _time.CreateTimer(static queue => ((RecordQueue)queue!).Wake(), Queue, Tick, Tick);
+            // Now, and not with the first record: an operator knows from the start what a sender would be told.
+            await MendAsync();
             await using var stop = _stopping.Token.UnsafeRegister(static queue => ((RecordQueue)queue!).Wake(), Queue);
             while (true)
             {

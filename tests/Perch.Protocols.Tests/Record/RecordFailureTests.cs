@@ -173,6 +173,14 @@ public sealed class RecordFailureTests
     }
 
     [Fact]
+    public async Task OpenFails_NobodySends_ReadinessIsRedFromTheStart()
+    {
+        var store = new FakeStore { OpenFailure = new RecordStoreException("read-only", "the folder cannot be written to") };
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, time: new SteppedTime(), store: store);
+        Assert.Equal("the folder cannot be written to", host.Writer.Problem);
+    }
+
+    [Fact]
     public async Task OpenHangs_RecordsWait_ReadinessIsRed()
     {
         var (time, store) = (new SteppedTime(), new FakeStore());
