@@ -88,18 +88,23 @@ internal sealed class RecordSession : IDisposable
             var read = await input.ReadAsync();
             var draining = _draining.IsCancellationRequested;
             var buffer = read.Buffer;
+            var isTaken = false;
             RecordBatch? batch = null;
             ProtocolException? violation = null;
             try
             {
                 while (frames.TryRead(ref buffer, out var message))
                 {
+                    isTaken = true;
                     batch ??= NewBatch();
                     batch.Add(message, _options.Deduplicate);
                     if (_options.Once) break;
+                    if (batch.Count < RecordBatch.MostRecords) continue;
+                    await SubmitAsync(batch);
+                    batch = null;
                 }
 
-                if (read.IsCompleted && !(_options.Once && batch is not null)) frames.EnsureComplete(buffer);
+                if (read.IsCompleted && !(_options.Once && isTaken)) frames.EnsureComplete(buffer);
             }
             catch (ProtocolException exception)
             {
@@ -109,7 +114,7 @@ internal sealed class RecordSession : IDisposable
 
             var isBetweenMessages = buffer.IsEmpty;
             input.AdvanceTo(buffer.Start, buffer.End);
-            var isLast = read.IsCompleted || (draining && (batch is not null || isBetweenMessages)) || (_options.Once && batch is not null);
+            var isLast = read.IsCompleted || (draining && (isTaken || isBetweenMessages)) || (_options.Once && isTaken);
             if (batch is not null) await SubmitAsync(batch);
             if (violation is not null) throw violation;
             if (isLast || _leaving.IsCancellationRequested) return;
