@@ -5,12 +5,18 @@ using System.Threading.Tasks.Sources;
 namespace Perch.Protocols.Record;
 
 /// <summary>
-/// What one read brought on one connection, on its way to the store and back as an acknowledgement. A connection fills
+/// What one read brought on one connection, or the part of it that <see cref="MostRecords"/> allows, on its way to the store and back as an acknowledgement. A connection fills
 /// it, queues it, awaits it, and fills it again; between <see cref="ResultAsync"/> being taken and its end the bytes are
 /// the store's. It is completed once, by the writer or by the time limit; one whose time ran out is not used again.
 /// </summary>
 internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSource<RecordStoreException?>
 {
+    /// <summary>
+    /// A read that brought more is several batches. A peer that sends empty lines pays a byte for each; its entry here and
+    /// its answer are many.
+    /// </summary>
+    public const int MostRecords = 4096;
+
     private const int FirstBytes = 4096;
     private const int MostKept = 256 * 1024;
 

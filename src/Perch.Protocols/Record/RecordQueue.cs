@@ -23,6 +23,15 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
     /// <summary>Bytes that are queued or being committed.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
+    /// <summary>When the batch at the head was queued, in ticks of the time provider; 0 where there is none.</summary>
+    public long HeadQueuedAt
+    {
+        get
+        {
+            lock (_lock) return _batches.TryPeek(out var head) ? head.QueuedAt : 0;
+        }
+    }
+
     /// <summary>Queues the batch; waits while the queue is full.</summary>
     /// <exception cref="OperationCanceledException">It was not queued.</exception>
     public async ValueTask EnqueueAsync(RecordBatch batch, CancellationToken cancellationToken)

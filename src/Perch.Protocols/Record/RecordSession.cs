@@ -88,18 +88,23 @@ internal sealed class RecordSession : IDisposable
             var read = await input.ReadAsync();
             var draining = _draining.IsCancellationRequested;
             var buffer = read.Buffer;
+            var isTaken = false;
             RecordBatch? batch = null;
             ProtocolException? violation = null;
             try
             {
                 while (frames.TryRead(ref buffer, out var message))
                 {
+                    isTaken = true;
                     batch ??= NewBatch();
                     batch.Add(message, _options.Deduplicate);
                     if (_options.Once) break;
+                    if (batch.Count < RecordBatch.MostRecords) continue;
+                    await SubmitAsync(batch);
+                    batch = null;
                 }
 
-                if (read.IsCompleted && !_options.Once) frames.EnsureComplete(buffer);
+                if (read.IsCompleted && !(_options.Once && isTaken)) frames.EnsureComplete(buffer);
             }
             catch (ProtocolException exception)
             {
@@ -109,7 +114,7 @@ internal sealed class RecordSession : IDisposable
 
             var isBetweenMessages = buffer.IsEmpty;
             input.AdvanceTo(buffer.Start, buffer.End);
-            var isLast = read.IsCompleted || (draining && (batch is not null || isBetweenMessages)) || (_options.Once && batch is not null);
+            var isLast = read.IsCompleted || (draining && (isTaken || isBetweenMessages)) || (_options.Once && isTaken);
             if (batch is not null) await SubmitAsync(batch);
             if (violation is not null) throw violation;
             if (isLast || _leaving.IsCancellationRequested) return;
@@ -135,7 +140,20 @@ internal sealed class RecordSession : IDisposable
 
     private async Task AnswerAsync()
     {
-        var output = _connection.Transport.Output;
+        try
+        {
+            await AnswerInOrderAsync(_connection.Transport.Output);
+        }
+        catch
+        {
+            // Nobody is left to make room for what is read.
+            Leave();
+            throw;
+        }
+    }
+
+    private async Task AnswerInOrderAsync(PipeWriter output)
+    {
         await foreach (var batch in _inFlight.Reader.ReadAllAsync(CancellationToken.None))
         {
             lock (_lock) _awaited = batch;
@@ -162,9 +180,15 @@ internal sealed class RecordSession : IDisposable
     private void Refuse(PipeWriter output, RecordBatch batch, RecordStoreException failure)
     {
         _writer.Metrics.Refused(batch, failure.Code);
-        if (!_peerGone) _ack.WriteError(output, failure.Code, batch.Count);
+        var isTold = _ack.IsSilent && _leaving.IsCancellationRequested;
+        if (!_peerGone && !isTold) _ack.WriteError(output, failure.Code, batch.Count);
         if (!_ack.IsSilent && !_options.Once && failure is not RecordTimeoutException) return;
         _feature?.TrySetOutcome(ConnectionOutcome.StorageUnavailable);
+        Leave();
+    }
+
+    private void Leave()
+    {
         _leaving.Cancel();
         _connection.Transport.Input.CancelPendingRead();
     }

@@ -84,6 +84,8 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         {
             await _needed.Task.WaitAsync(_stopping.Token);
             await using var tick = _time.CreateTimer(static queue => ((RecordQueue)queue!).Wake(), Queue, Tick, Tick);
+            // Now, and not with the first record: an operator knows from the start what a sender would be told.
+            await MendAsync();
             await using var stop = _stopping.Token.UnsafeRegister(static queue => ((RecordQueue)queue!).Wake(), Queue);
             while (true)
             {
@@ -115,6 +117,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         try
         {
             var failure = await AppendAsync();
+            if (failure is null) _metrics.CommitSize.Record(records);
             // One that is complete is its connection's again; it may be full of other records by the next line.
             foreach (var batch in _group) batch.TryComplete(failure, here: _group.Count == 1);
         }
@@ -126,7 +129,6 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         }
 
         Interlocked.Exchange(ref _committed, null)?.SetResult();
-        _metrics.CommitSize.Record(records);
     }
 
     /// <returns>Null where the group is durable.</returns>
@@ -199,7 +201,12 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         return Interlocked.CompareExchange(ref _committed, next, null) ?? next;
     }
 
-    private TimeSpan Oldest() => Volatile.Read(ref _commitStarted) is var started && started == 0 ? TimeSpan.Zero : _time.GetElapsedTime(started);
+    private TimeSpan Oldest()
+    {
+        // While the store opens, or trims, what waits is not in a transaction yet.
+        var queuedAt = Volatile.Read(ref _commitStarted) is var started && started != 0 ? started : Queue.HeadQueuedAt;
+        return queuedAt == 0 ? TimeSpan.Zero : _time.GetElapsedTime(queuedAt);
+    }
 
     private static partial class Log
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Perch.Connections;
 using Perch.Protocols.Record;
 
 namespace Perch.Protocols.Tests.Record;
@@ -22,6 +23,18 @@ internal static class Bounded
             Assert.True(Stopwatch.GetElapsedTime(began) < Time, "It has not come to that.");
             await Task.Yield();
         }
+    }
+
+    /// <summary>Heartbeats come until the connection has ended: a session settles on the thread pool which batch they look at.</summary>
+    public static async Task<EndedConnection> BeatToEndAsync(this Peer peer)
+    {
+        var ended = peer.EndedAsync();
+        await UntilAsync(() =>
+        {
+            peer.Connection.Heartbeat();
+            return ended.IsCompleted;
+        });
+        return await ended;
     }
 }
 

@@ -74,6 +74,23 @@ public sealed class RecordFailureTests
         Assert.Equal((ConnectionOutcome.StorageUnavailable, 0), (ended.Outcome, ended.Messages));
     }
 
+    [Fact]
+    public async Task Silent_SeveralBatchesFail_IsToldOnce()
+    {
+        await using var host = await RecordHost.StartAsync(RecordHost.Syslog);
+        host.Store.Hold();
+        var peer = host.Connect();
+        await peer.SendAsync("<13>one\n");
+        await host.Store.AppendingAsync();
+        await peer.SendAsync("<13>two\n");
+        await host.QueuedAsync(2);
+        await peer.SendAsync("<13>three\n");
+        await host.QueuedAsync(3);
+        host.Store.Failure = new RecordStoreException("full", "no space left");
+        host.Store.Release();
+        Assert.Equal(ConnectionOutcome.StorageUnavailable, (await peer.ExpectEndAsync(Refused("full", 1))).Outcome);
+    }
+
     [Theory]
     [InlineData(RecordHost.Once, "hi", 1)]
     [InlineData(RecordHost.Line, "a\nb\n", 2)]
@@ -88,8 +105,8 @@ public sealed class RecordFailureTests
         await host.Store.AppendingAsync();
         time.Advance(Second * 11);
         Assert.StartsWith("the store has not answered", host.Writer.Problem);
-        peer.Connection.Heartbeat();
-        var ended = await peer.ExpectEndAsync(Refused("unavailable", lines));
+        var ended = await peer.BeatToEndAsync();
+        await peer.ExpectEndAsync(Refused("unavailable", lines));
         Assert.Equal((ConnectionOutcome.StorageUnavailable, 0), (ended.Outcome, ended.Messages));
 
         // It may end after all; the next sender finds the store well.
@@ -113,15 +130,10 @@ public sealed class RecordFailureTests
         await peer.SendAsync("c\n");
         time.Advance(Second * 11);
         // One after the other: each heartbeat looks at the one whose turn it is.
-        var ended = peer.EndedAsync();
-        await Bounded.UntilAsync(() =>
-        {
-            peer.Connection.Heartbeat();
-            return ended.IsCompleted;
-        });
+        var ended = await peer.BeatToEndAsync();
         var answers = System.Text.Encoding.UTF8.GetString(await peer.ReceiveToEndAsync());
         Assert.Contains(answers, new[] { Refused("unavailable", 2), Refused("unavailable", 3) });
-        Assert.Equal(ConnectionOutcome.StorageUnavailable, (await ended).Outcome);
+        Assert.Equal(ConnectionOutcome.StorageUnavailable, ended.Outcome);
     }
 
     [Fact]
@@ -158,6 +170,35 @@ public sealed class RecordFailureTests
         await peer.ExpectAsync("OK 1\n");
         Assert.Single(host.Logged("RecordStoreFailed"));
         Assert.Single(host.Logged("RecordStoreMended"));
+    }
+
+    [Fact]
+    public async Task OpenFails_NobodySends_ReadinessIsRedFromTheStart()
+    {
+        var store = new FakeStore { OpenFailure = new RecordStoreException("read-only", "the folder cannot be written to") };
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, time: new SteppedTime(), store: store);
+        Assert.Equal("the folder cannot be written to", host.Writer.Problem);
+    }
+
+    [Fact]
+    public async Task OpenHangs_RecordsWait_ReadinessIsRed()
+    {
+        var (time, store) = (new SteppedTime(), new FakeStore());
+        store.HoldOpen();
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time, store: store);
+        await AdvanceUntilAsync(time, () => store.Opens == 1);
+        var peer = host.Connect();
+        await peer.SendAsync("a\n");
+        await host.QueuedAsync(1);
+        Assert.Null(host.Writer.Problem);
+        time.Advance(Second * 11);
+        Assert.Equal("the store has not answered for 11 s", host.Writer.Problem);
+        Assert.Equal(11, host.Readings.Observe("perch.record.oldest"));
+        await peer.BeatToEndAsync();
+        await peer.ExpectEndAsync(Refused("unavailable", 1));
+        store.ReleaseOpen();
+        await Bounded.UntilAsync(() => host.Queue.Records == 0);
+        Assert.Null(host.Writer.Problem);
     }
 
     [Fact]

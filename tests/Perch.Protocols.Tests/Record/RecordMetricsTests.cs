@@ -42,12 +42,7 @@ public sealed class RecordMetricsTests
         // Never queued; told with the others.
         await peer.SendAsync("c\n");
         time.Advance(TimeSpan.FromSeconds(11));
-        var ended = peer.EndedAsync();
-        await Bounded.UntilAsync(() =>
-        {
-            peer.Connection.Heartbeat();
-            return ended.IsCompleted;
-        });
+        await peer.BeatToEndAsync();
         var told = (await peer.ReceiveToEndAsync()).Count(b => b == '\n');
         host.Store.Release();
         await host.StopAsync();
@@ -91,6 +86,19 @@ public sealed class RecordMetricsTests
         await host.StopAsync();
         Assert.Equal([2, 3], host.Readings.Of("perch.record.commit.size").Select(r => r.Value));
         Assert.Equal([3, 0], host.Readings.Of("perch.record.commit.duration").Select(r => r.Value));
+    }
+
+    [Fact]
+    public async Task Commit_StoreIsDown_NoTransactionIsMeasured()
+    {
+        var store = new FakeStore { OpenFailure = new RecordStoreException("unavailable", "it is down") };
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, store: store);
+        var peer = host.Connect();
+        await peer.SendAsync("a\n");
+        await peer.ExpectAsync("ERR unavailable not stored, send it again\n");
+        await host.StopAsync();
+        Assert.Empty(host.Readings.Of("perch.record.commit.size"));
+        Assert.Empty(host.Readings.Of("perch.record.commit.duration"));
     }
 
     [Fact]

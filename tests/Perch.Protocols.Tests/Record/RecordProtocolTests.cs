@@ -71,6 +71,29 @@ public sealed class RecordProtocolTests
     }
 
     [Fact]
+    public async Task Once_LineIsCutOff_IsToldThatItIsNotStored()
+    {
+        await using var host = await RecordHost.StartAsync("""{ "Framing": "Line", "Ack": "OK {id}\n", "Once": true }""");
+        var peer = host.Connect();
+        await peer.SendAsync("no line end");
+        peer.EndInput();
+        var ended = await peer.ExpectEndAsync("ERR truncated The stream ended inside a message (Line framing).\n");
+        Assert.Equal((ConnectionOutcome.ProtocolViolation, 0), (ended.Outcome, ended.Messages));
+    }
+
+    [Fact]
+    public async Task Once_PeerEndsWithinTheSecondMessage_FirstIsAnswered()
+    {
+        await using var host = await RecordHost.StartAsync("""{ "Framing": "Line", "Ack": "OK {id}\n", "Once": true }""");
+        host.Store.Hold();
+        var peer = host.Connect();
+        await peer.SendAsync("first\nsec");
+        peer.EndInput();
+        host.Store.Release();
+        Assert.Equal(ConnectionOutcome.Completed, (await peer.ExpectEndAsync("OK 1\n")).Outcome);
+    }
+
+    [Fact]
     public async Task Line_Messages_AreAnsweredWithTheirIdsInOrder()
     {
         await using var host = await RecordHost.StartAsync(RecordHost.Line);

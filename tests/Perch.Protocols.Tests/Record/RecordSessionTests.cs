@@ -15,6 +15,37 @@ public sealed class RecordSessionTests
         Assert.Equal<string[]>([["a", "b", "c"], ["half d", "e"]], session.Take().Select(batch => batch.Texts()));
     }
 
+    [Fact]
+    public async Task Read_MoreMessagesThanABatchHolds_AreSeveralBatches()
+    {
+        await using var session = new LoneSession(Line());
+        await session.SendAsync(new string('\n', (2 * RecordBatch.MostRecords) + 5));
+        var batches = session.Take();
+        Assert.Equal([RecordBatch.MostRecords, RecordBatch.MostRecords, 5], batches.Select(batch => batch.Count));
+        var id = 1;
+        foreach (var batch in batches)
+        {
+            var count = batch.Count;
+            session.Commit(batch, id);
+            await session.ExpectAsync(string.Concat(Enumerable.Range(id, count).Select(i => $"OK {i}\n")));
+            id += count;
+        }
+    }
+
+    [Fact]
+    public async Task Drain_ManyMessagesInHand_AllAreTakenThatCameWithIt()
+    {
+        await using var session = new LoneSession(Line(inFlight: 1));
+        await session.SendAsync(new string('\n', RecordBatch.MostRecords + 5));
+        session.Connection.RequestClose();
+        session.Commit(Assert.Single(session.Take()), 1);
+        await Bounded.UntilAsync(() => session.Queue.Records > 0);
+        var rest = Assert.Single(session.Take());
+        Assert.Equal(5, rest.Count);
+        session.Commit(rest, 1);
+        await session.Served.Soon();
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(4)]
@@ -102,6 +133,20 @@ public sealed class RecordSessionTests
         session.Commit(batches[1], 2);
         await session.ExpectAsync("OK 2\n");
         Assert.Equal(2, output!.Flushes);
+    }
+
+    [Fact]
+    public async Task Answers_FlushThrows_SessionEndsWithIt()
+    {
+        FlushCounter? output = null;
+        await using var session = new LoneSession(Line(), output: inner => output = new(inner));
+        output!.Failure = new IOException("broken pipe");
+        await session.SendAsync("a\n");
+        await session.SendAsync("b\n");
+        var batches = session.Take();
+        session.Commit(batches[0], 1);
+        // The other batch is still the store's, and the peer sends nothing more.
+        Assert.Same(output.Failure, await Assert.ThrowsAsync<IOException>(() => session.Served.Soon()));
     }
 
     [Fact]
