@@ -5,9 +5,10 @@ using System.Threading.Tasks.Sources;
 namespace Perch.Protocols.Record;
 
 /// <summary>
-/// What one read brought on one connection, or the part of it that <see cref="MostRecords"/> allows, on its way to the store and back as an acknowledgement. A connection fills
-/// it, queues it, awaits it, and fills it again; between <see cref="ResultAsync"/> being taken and its end the bytes are
-/// the store's. It is completed once, by the writer or by the time limit; one whose time ran out is not used again.
+/// What one read brought on one connection, or the part of it that <see cref="MostRecords"/> allows, on its way to the
+/// store and back as an acknowledgement. A connection fills it, queues it, awaits it, and fills it again; between
+/// <see cref="ResultAsync"/> being taken and its end the bytes are the store's. It is completed once, by the writer or by
+/// the time limit; one whose time ran out is not used again.
 /// </summary>
 internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSource<RecordStoreException?>
 {
