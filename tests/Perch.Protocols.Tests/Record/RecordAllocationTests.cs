@@ -16,7 +16,13 @@ public sealed class RecordAllocationTests(ITestOutputHelper output)
 
     private static readonly byte[] Message = [.. Enumerable.Repeat((byte)'x', 100), (byte)'\n'];
 
-    [Theory]
+#if DEBUG
+    private const string? NotHere = "a Debug build allocates for every async call: dotnet test -c Release";
+#else
+    private const string? NotHere = null;
+#endif
+
+    [Theory(Skip = NotHere)]
     [InlineData(1, 20)]
     [InlineData(Burst, 2)]
     public async Task Session_SteadyState_AllocatesNothingPerMessage(int burst, long most)
