@@ -33,6 +33,34 @@ public sealed class RecordSessionTests
     }
 
     [Fact]
+    public async Task Drain_PartOfAMessageInHand_IsWaitedFor()
+    {
+        await using var session = new LoneSession(Line());
+        await session.SendAsync("half a mes");
+        session.Connection.RequestClose();
+        Assert.False(session.Served.IsCompleted);
+        await session.SendAsync("sage\n");
+        var batch = Assert.Single(session.Take());
+        Assert.Equal(["half a message"], batch.Texts());
+        Assert.False(session.Served.IsCompleted);
+        session.Commit(batch, 1);
+        await session.ExpectAsync("OK 1\n");
+        await session.Served.Soon();
+    }
+
+    [Fact]
+    public async Task Drain_MessageInHandBringsPartOfTheNext_EndsBetweenTheTwo()
+    {
+        await using var session = new LoneSession(Line());
+        await session.SendAsync("half a mes");
+        session.Connection.RequestClose();
+        await session.SendAsync("sage\nhalf of the next");
+        session.Commit(Assert.Single(session.Take()), 1);
+        await session.ExpectAsync("OK 1\n");
+        await session.Served.Soon();
+    }
+
+    [Fact]
     public async Task Drain_ManyMessagesInHand_AllAreTakenThatCameWithIt()
     {
         await using var session = new LoneSession(Line(inFlight: 1));
