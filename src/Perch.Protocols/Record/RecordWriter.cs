@@ -105,7 +105,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
     }
 
     /// <summary>Gives what there is the time to be joined by more.</summary>
-    private Task GatherAsync() => _options.CommitDelay > TimeSpan.Zero && Queue.Records > 0 && Queue.Records < _options.CommitRecords
+    private Task GatherAsync() => _options.CommitDelay > TimeSpan.Zero && !_stopping.IsCancellationRequested && Queue.Records > 0 && Queue.Records < _options.CommitRecords
         ? Task.Delay(_options.CommitDelay, _time, CancellationToken.None)
         : Task.CompletedTask;
 

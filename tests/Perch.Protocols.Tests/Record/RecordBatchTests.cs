@@ -126,14 +126,24 @@ public sealed class RecordBatchTests
     [Fact]
     public async Task TryComplete_FromManyThreads_OneWins()
     {
+        const int Rounds = 20_000;
         var batch = Batches.Of("a");
-        for (var round = 0; round < 200; round++)
+        var (won, wrong) = (0, 0);
+        using var barrier = new Barrier(2, _ =>
         {
-            var result = batch.ResultAsync().AsTask();
-            var won = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => batch.TryComplete(null)))).Soon();
-            Assert.Single(won, true);
-            await result.Soon();
+            if (Interlocked.Exchange(ref won, 0) != 1) wrong++;
             batch.Clear(default);
+        });
+        await Task.WhenAll(Task.Run(Race), Task.Run(Race)).Soon();
+        Assert.Equal(0, wrong);
+
+        void Race()
+        {
+            for (var round = 0; round < Rounds; round++)
+            {
+                if (batch.TryComplete(null)) Interlocked.Increment(ref won);
+                Assert.True(barrier.SignalAndWait(Bounded.Time));
+            }
         }
     }
 
