@@ -16,9 +16,9 @@ internal sealed class EndpointServer : IDisposable
     private readonly KestrelServer _server;
     private ListenOptions? _listen;
 
-    private EndpointServer(ListenAddress address, ConnectionDelegate serve, IServiceProvider services, EndpointServerFactory factory)
+    private EndpointServer(ListenAddress address, ConnectionDelegate serve, EndpointServerFactory factory)
     {
-        var options = new KestrelServerOptions { ApplicationServices = services };
+        var options = new KestrelServerOptions { ApplicationServices = factory.Services };
         options.Listen(address.EndPoint, listen =>
         {
             listen.Protocols = HttpProtocols.None;
@@ -38,7 +38,7 @@ internal sealed class EndpointServer : IDisposable
         ListenAddress address, ConnectionDelegate serve, EndpointServerFactory factory, CancellationToken cancellationToken)
     {
         if (address.UnixSocket is { } path) await UnixSocketFile.PrepareAsync(path, cancellationToken);
-        var server = new EndpointServer(address, serve, factory.Services, factory);
+        var server = new EndpointServer(address, serve, factory);
         try
         {
             await server._server.StartAsync(NoHttp.Instance, cancellationToken);

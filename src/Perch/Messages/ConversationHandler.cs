@@ -14,8 +14,6 @@ namespace Perch.Messages;
 public abstract class ConversationHandler<TOptions>(TOptions options) : ConnectionHandler
     where TOptions : MessageOptions
 {
-    private const int FlushThreshold = 64 * 1024;
-
     /// <summary>The endpoint's options.</summary>
     protected TOptions Options { get; } = options;
 
@@ -33,14 +31,14 @@ public abstract class ConversationHandler<TOptions>(TOptions options) : Connecti
             {
                 var next = replies.MoveNextAsync();
                 // The iterator waits, for the peer or for anything else: what it has said until now is sent.
-                if ((!next.IsCompleted || output.UnflushedBytes >= FlushThreshold) && !await FlushAsync(output)) incoming.End();
+                if ((!next.IsCompleted || output.UnflushedBytes >= Replies.FlushThreshold) && !await Replies.FlushAsync(output)) incoming.End();
                 if (!await next) break;
                 output.Write(replies.Current.Span);
             }
         }
         finally
         {
-            await FlushAsync(output);
+            await Replies.FlushAsync(output);
         }
 
         if (!incoming.IsAtEnd) context.SetOutcome(ConnectionOutcome.Completed);
@@ -55,6 +53,4 @@ public abstract class ConversationHandler<TOptions>(TOptions options) : Connecti
     /// <returns>The replies, each copied before the iterator goes on.</returns>
     protected abstract IAsyncEnumerable<ReadOnlyMemory<byte>> ConverseAsync(
         IAsyncEnumerable<ReadOnlyMemory<byte>> incoming, ConversationContext context);
-
-    private static async ValueTask<bool> FlushAsync(PipeWriter output) => output.UnflushedBytes == 0 || !(await output.FlushAsync()).IsCompleted;
 }

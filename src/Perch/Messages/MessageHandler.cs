@@ -16,9 +16,6 @@ namespace Perch.Messages;
 public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHandler
     where TOptions : MessageOptions
 {
-    /// <summary>Replies are sent before they pass this many bytes, however many messages one read brought.</summary>
-    private const int FlushThreshold = 64 * 1024;
-
     /// <summary>The endpoint's options.</summary>
     protected TOptions Options { get; } = options;
 
@@ -59,7 +56,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
     private async Task ServeAsync(MessageContext context, IDuplexPipe transport, MessageMeter meter)
     {
         var frames = new FrameReader(Options.Framing, Options.MaxMessageBytes);
-        if (!await FlushAsync(transport.Output)) return;
+        if (!await Replies.FlushAsync(transport.Output)) return;
         while (!context.IsClosed)
         {
             var read = await transport.Input.ReadAsync();
@@ -76,7 +73,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
                     if (!handling.IsCompletedSuccessfully) await handling;
                     started = meter.Stop(started);
                     if (context.IsClosed) break;
-                    if (transport.Output.UnflushedBytes >= FlushThreshold && !await FlushAsync(transport.Output)) return;
+                    if (transport.Output.UnflushedBytes >= Replies.FlushThreshold && !await Replies.FlushAsync(transport.Output)) return;
                 }
 
                 if (read.IsCompleted && !context.IsClosed) frames.EnsureComplete(buffer);
@@ -89,10 +86,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
                 transport.Input.AdvanceTo(buffer.Start, buffer.End);
             }
 
-            if (!await FlushAsync(transport.Output) || read.IsCompleted || leaves) return;
+            if (!await Replies.FlushAsync(transport.Output) || read.IsCompleted || leaves) return;
         }
     }
-
-    /// <returns>False where the peer is gone.</returns>
-    private static async ValueTask<bool> FlushAsync(PipeWriter output) => output.UnflushedBytes == 0 || !(await output.FlushAsync()).IsCompleted;
 }
