@@ -1,8 +1,14 @@
 namespace Perch.Protocols.Record;
 
-/// <summary>Where records are kept. Appends come one at a time from the <see cref="RecordWriter"/>; reads may come beside them.</summary>
+/// <summary>Where records are kept. Appends come from the <see cref="RecordWriter"/>; reads may come beside them.</summary>
 internal interface IRecordStore : IAsyncDisposable
 {
+    /// <summary>How many appends may run at once. Those of one lane come one after the other.</summary>
+    int Writers { get; }
+
+    /// <summary>Whether other processes store there too, so that a reader who waits for the next record has to look by itself.</summary>
+    bool IsShared { get; }
+
     /// <summary>Makes the store ready: creates or migrates its tables. Called again after it failed.</summary>
     /// <exception cref="RecordStoreException">It cannot be used now.</exception>
     Task OpenAsync(CancellationToken cancellationToken);
@@ -27,7 +33,7 @@ internal interface IRecordStore : IAsyncDisposable
     /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
     IAsyncEnumerable<StoredRecord> ReadAsync(RecordQuery query, CancellationToken cancellationToken);
 
-    /// <returns>The id of the newest record; 0 where there is none.</returns>
+    /// <returns>The id behind which the records are that come from now on; 0 where there is none before.</returns>
     /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
     Task<long> LastIdAsync(CancellationToken cancellationToken);
 

@@ -66,10 +66,10 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
     }
 
     /// <summary>The message without its key.</summary>
-    public ReadOnlySpan<byte> Message(int index)
+    public ReadOnlyMemory<byte> Message(int index)
     {
         var entry = _entries[index];
-        return _bytes.AsSpan(entry.Start + entry.Key.Length, entry.Length - entry.Key.Length);
+        return _bytes.AsMemory(entry.Start + entry.Key.Length, entry.Length - entry.Key.Length);
     }
 
     /// <summary>The sender's name, or empty where the message has no key.</summary>

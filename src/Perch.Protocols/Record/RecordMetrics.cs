@@ -22,10 +22,10 @@ internal sealed class RecordMetrics : IDisposable
 
     public Histogram<long> CommitSize { get; }
 
-    public void Observe(RecordQueue queue, Func<double> oldestSeconds)
+    public void Observe(RecordQueue[] queues, Func<double> oldestSeconds)
     {
-        _meter.CreateObservableUpDownCounter("perch.record.queue", () => queue.Records, "{record}", "Records that wait for their commit.");
-        _meter.CreateObservableUpDownCounter("perch.record.queue.size", () => queue.Bytes, "By", "Bytes that wait for their commit.");
+        _meter.CreateObservableUpDownCounter("perch.record.queue", () => queues.Sum(queue => queue.Records), "{record}", "Records that wait for their commit.");
+        _meter.CreateObservableUpDownCounter("perch.record.queue.size", () => queues.Sum(queue => queue.Bytes), "By", "Bytes that wait for their commit.");
         _meter.CreateObservableGauge("perch.record.oldest", oldestSeconds, "s", "How long the oldest record has waited for its commit.");
     }
 

@@ -11,7 +11,8 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
     private readonly Lock _lock = new();
     private readonly Queue<RecordBatch> _batches = new();
     private readonly Queue<(RecordBatch Batch, TaskCompletionSource<bool> Entered)> _waiting = new();
-    private ManualResetValueTaskSourceCore<bool> _signal = new() { RunContinuationsAsynchronously = true };
+    /// <summary>Whoever queues goes on as the writer until the store waits: a record has one thread less to wake.</summary>
+    private ManualResetValueTaskSourceCore<bool> _signal;
     private bool _isWaitedFor;
     private bool _isWoken;
     private long _records;
@@ -36,19 +37,23 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
     /// <exception cref="OperationCanceledException">It was not queued.</exception>
     public async ValueTask EnqueueAsync(RecordBatch batch, CancellationToken cancellationToken)
     {
-        TaskCompletionSource<bool> entered;
+        var (entered, isWaitedFor) = (default(TaskCompletionSource<bool>), false);
         lock (_lock)
         {
             if (_waiting.Count == 0 && HasRoom(batch))
             {
                 Enter(batch);
-                return;
+                isWaitedFor = TakeWait();
             }
-
-            entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            _waiting.Enqueue((batch, entered));
+            else
+            {
+                entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                _waiting.Enqueue((batch, entered));
+            }
         }
 
+        if (isWaitedFor) _signal.SetResult(true);
+        if (entered is null) return;
         await using (cancellationToken.UnsafeRegister(static entered => ((TaskCompletionSource<bool>)entered!).TrySetResult(false), entered))
         {
             if (!await entered.Task) throw new OperationCanceledException(cancellationToken);
@@ -76,7 +81,16 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
     /// <summary>Ends the wait, or the next one.</summary>
     public void Wake()
     {
-        lock (_lock) _isWoken = !TrySignal();
+        lock (_lock)
+        {
+            if (!TakeWait())
+            {
+                _isWoken = true;
+                return;
+            }
+        }
+
+        _signal.SetResult(true);
     }
 
     /// <summary>Takes the batches at the head, at least one where there is one, and no more than the limits allow.</summary>
@@ -96,6 +110,7 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
     /// <summary>Makes room: these records are stored, or are not going to be.</summary>
     public void Release(long records, long bytes)
     {
+        bool isWaitedFor;
         lock (_lock)
         {
             _records -= records;
@@ -105,7 +120,11 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
                 _waiting.Dequeue();
                 if (next.Entered.TrySetResult(true)) Enter(next.Batch);
             }
+
+            isWaitedFor = _batches.Count > 0 && TakeWait();
         }
+
+        if (isWaitedFor) _signal.SetResult(true);
     }
 
     void IValueTaskSource.GetResult(short token) => _signal.GetResult(token);
@@ -122,14 +141,13 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
         _records += batch.Count;
         _bytes += batch.Bytes;
         _batches.Enqueue(batch);
-        TrySignal();
     }
 
-    private bool TrySignal()
+    /// <returns>Whether somebody waits, who is now the caller's to wake, outside of the lock.</returns>
+    private bool TakeWait()
     {
-        if (!_isWaitedFor) return false;
+        var isWaitedFor = _isWaitedFor;
         _isWaitedFor = false;
-        _signal.SetResult(true);
-        return true;
+        return isWaitedFor;
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Perch.Protocols.Record.Postgres;
 using Perch.Protocols.Record.Sqlite;
 
 namespace Perch.Protocols.Record;
@@ -21,8 +22,9 @@ internal static class RecordRegistration
 
     private static IRecordStore CreateStore(IServiceProvider services)
     {
-        var options = services.GetRequiredService<RecordsOptions>();
+        var (options, time) = (services.GetRequiredService<RecordsOptions>(), services.GetRequiredService<TimeProvider>());
+        if (options.Store == RecordStoreKind.Postgres) return new PostgresRecordStore(options, time, services.GetRequiredService<ILogger<PostgresRecordStore>>());
         var path = Path.GetFullPath(options.Path, services.GetRequiredService<IHostEnvironment>().ContentRootPath);
-        return new SqliteRecordStore(path, options, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<SqliteRecordStore>>());
+        return new SqliteRecordStore(path, options, time, services.GetRequiredService<ILogger<SqliteRecordStore>>());
     }
 }

@@ -21,6 +21,7 @@ internal sealed class RecordSession : IDisposable
     private readonly RecordOptions _options;
     private readonly RecordAck _ack;
     private readonly RecordWriter _writer;
+    private readonly RecordQueue _queue;
     private readonly TimeProvider _time;
     private readonly IPerchConnectionFeature? _feature;
     private readonly CancellationToken _draining;
@@ -36,6 +37,7 @@ internal sealed class RecordSession : IDisposable
     public RecordSession(ConnectionContext connection, RecordOptions options, RecordAck ack, RecordWriter writer, TimeProvider time)
     {
         (_connection, _options, _ack, _writer, _time) = (connection, options, ack, writer, time);
+        _queue = writer.NextQueue();
         _feature = connection.Features.Get<IPerchConnectionFeature>();
         _draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
         _remote = connection.RemoteEndPoint is IPEndPoint remote ? remote.ToString() : "unix";
@@ -128,7 +130,7 @@ internal sealed class RecordSession : IDisposable
         _inFlight.Writer.TryWrite(batch);
         try
         {
-            await _writer.Queue.EnqueueAsync(batch, _leaving.Token);
+            await _queue.EnqueueAsync(batch, _leaving.Token);
         }
         catch (OperationCanceledException)
         {

@@ -15,6 +15,9 @@ internal sealed class RecordStream(IRecordStore store, RecordWriter writer, IHos
 
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
 
+    /// <summary>How often a store is looked at in which others store too.</summary>
+    private static readonly TimeSpan SharedLook = TimeSpan.FromMilliseconds(500);
+
     private int _streams;
 
     public async Task ServeAsync(HttpContext context)
@@ -51,6 +54,8 @@ internal sealed class RecordStream(IRecordStore store, RecordWriter writer, IHos
 
     private async Task StreamAsync(HttpResponse response, long after, CancellationToken cancellationToken)
     {
+        var look = store.IsShared ? SharedLook : KeepAlive;
+        var quiet = TimeSpan.Zero;
         while (true)
         {
             // Taken before the read, so that a commit between the two is not missed.
@@ -63,9 +68,12 @@ internal sealed class RecordStream(IRecordStore store, RecordWriter writer, IHos
                 count++;
             }
 
-            if (count == PageSize) continue;
-            if (await Task.WhenAny(committed, Task.Delay(KeepAlive, cancellationToken)) != committed)
-                await response.BodyWriter.WriteAsync(": nothing new\n\n"u8.ToArray(), cancellationToken);
+            if (count > 0) quiet = TimeSpan.Zero;
+            if (count == PageSize || await Task.WhenAny(committed, Task.Delay(look, cancellationToken)) == committed) continue;
+            quiet += look;
+            if (quiet < KeepAlive) continue;
+            await response.BodyWriter.WriteAsync(": nothing new\n\n"u8.ToArray(), cancellationToken);
+            quiet = TimeSpan.Zero;
         }
     }
 

@@ -59,7 +59,7 @@ internal static class Batches
         return batch;
     }
 
-    public static string Text(this RecordBatch batch, int index) => Encoding.UTF8.GetString(batch.Message(index));
+    public static string Text(this RecordBatch batch, int index) => Encoding.UTF8.GetString(batch.Message(index).Span);
 
     public static string[] Texts(this RecordBatch batch) => [.. Enumerable.Range(0, batch.Count).Select(batch.Text)];
 }

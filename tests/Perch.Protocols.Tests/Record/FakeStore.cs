@@ -32,6 +32,10 @@ internal sealed class FakeStore : IRecordStore
     /// <summary>Thrown by <see cref="TrimAsync"/>.</summary>
     public Exception? TrimFailure { get => _trimFailure; set => _trimFailure = value; }
 
+    public int Writers { get; init; } = 1;
+
+    public bool IsShared => false;
+
     public int Opens => _opens;
 
     public int Probes => _probes;

@@ -29,7 +29,7 @@ internal sealed class LoneSession : IAsyncDisposable
 
     public InMemoryConnection Connection { get; } = new(pauseThreshold: 4 * 1024 * 1024, scheduler: PipeScheduler.Inline);
 
-    public RecordQueue Queue => _writer.Queue;
+    public RecordQueue Queue => _writer.NextQueue();
 
     public Task Served { get; }
 

@@ -82,6 +82,10 @@ public sealed class RecordAllocationTests(ITestOutputHelper output)
 
     private sealed class FrugalStore : IRecordStore
     {
+        public int Writers => 1;
+
+        public bool IsShared => false;
+
         public Task OpenAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task AppendAsync(IReadOnlyList<RecordBatch> batches, CancellationToken cancellationToken)

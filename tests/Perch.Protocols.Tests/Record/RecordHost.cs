@@ -50,7 +50,8 @@ internal sealed class RecordHost : IAsyncDisposable
 
     public RecordWriter Writer { get; }
 
-    public RecordQueue Queue => Writer.Queue;
+    /// <summary>A writer of one lane has one queue.</summary>
+    public RecordQueue Queue => Writer.NextQueue();
 
     public MeterReadings Readings { get; }
 

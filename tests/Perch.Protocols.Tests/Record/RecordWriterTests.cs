@@ -59,7 +59,7 @@ public sealed class RecordWriterTests : IAsyncDisposable
     {
         var writer = await StartAsync(new() { CommitDelay = TimeSpan.FromSeconds(10), CommitRecords = 2 });
         var batch = Batches.Of("a", "b");
-        await writer.Queue.EnqueueAsync(batch, CancellationToken.None).AsTask().Soon();
+        await writer.NextQueue().EnqueueAsync(batch, CancellationToken.None).AsTask().Soon();
         Assert.Null(await batch.ResultAsync().AsTask().Soon());
     }
 
@@ -150,7 +150,7 @@ public sealed class RecordWriterTests : IAsyncDisposable
     {
         var batch = Batches.Of(text);
         batch.QueuedAt = _time.GetTimestamp();
-        await writer.Queue.EnqueueAsync(batch, CancellationToken.None).AsTask().Soon();
+        await writer.NextQueue().EnqueueAsync(batch, CancellationToken.None).AsTask().Soon();
         return batch.ResultAsync().AsTask();
     }
 }

@@ -12,7 +12,7 @@ internal sealed class SqliteAppender(SqliteDatabase database, TimeSpan window)
     private readonly SqliteStatement _claim = database.Prepare("INSERT INTO senders(received_at, id, sender, sequence) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(sender, sequence) DO NOTHING");
     private readonly SqliteStatement _first = database.Prepare("SELECT id, received_at FROM senders WHERE sender = ?1 AND sequence = ?2");
     private readonly SqliteStatement _forget = database.Prepare("DELETE FROM senders WHERE id = ?1");
-    private readonly SqliteText _text = new();
+    private readonly RecordText _text = new();
     private byte[] _name = new byte[128];
 
     /// <summary>All or nothing. Ids are given before the commit; they count only when this returns.</summary>
@@ -39,7 +39,7 @@ internal sealed class SqliteAppender(SqliteDatabase database, TimeSpan window)
             batch.SetId(i, id);
             if (id <= last) continue;
             last = id;
-            Insert(id, batch.Message(i));
+            Insert(id, batch.Message(i).Span);
         }
         return last;
     }
@@ -47,13 +47,13 @@ internal sealed class SqliteAppender(SqliteDatabase database, TimeSpan window)
     private void Insert(long id, ReadOnlySpan<byte> message)
     {
         _insert.Bind(4, id);
-        if (SqliteText.IsText(message))
+        if (RecordText.IsText(message))
         {
             _insert.BindText(5, message);
             _insert.Run();
             return;
         }
-        _insert.BindText(5, _text.Replace(message));
+        _insert.BindText(5, _text.Replace(message).Span);
         _insert.BindBlob(6, message);
         _insert.Run();
         _insert.BindNull(6);

@@ -39,6 +39,11 @@ internal sealed partial class SqliteRecordStore : IRecordStore
         Log.LibraryLoaded(logger, SqliteLibrary.Instance.Name, SqliteLibrary.Instance.Version);
     }
 
+    /// <summary>SQLite has one writer at a time.</summary>
+    public int Writers => 1;
+
+    public bool IsShared => false;
+
     private TimeSpan BusyTimeout { get; }
 
     public Task OpenAsync(CancellationToken cancellationToken) => WriteAsync(_ => true, cancellationToken);

@@ -1,9 +1,9 @@
 using System.Text;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Protocols.Record;
 
 /// <summary>What a text column can hold of bytes that are not text.</summary>
-internal sealed class SqliteText
+internal sealed class RecordText
 {
     private const int MostKept = 1024 * 1024;
 
@@ -14,7 +14,7 @@ internal sealed class SqliteText
 
     /// <summary>Each NUL, and each sequence that is not UTF-8, becomes U+FFFD.</summary>
     /// <returns>Good until the next call.</returns>
-    public ReadOnlySpan<byte> Replace(ReadOnlySpan<byte> message)
+    public ReadOnlyMemory<byte> Replace(ReadOnlySpan<byte> message)
     {
         var most = checked(message.Length * 3);
         if (_text.Length < most || (_text.Length > MostKept && most < MostKept)) _text = new byte[most];
@@ -25,6 +25,6 @@ internal sealed class SqliteText
             length += (rune.Value == 0 ? Rune.ReplacementChar : rune).EncodeToUtf8(_text.AsSpan(length));
             message = message[consumed..];
         }
-        return _text.AsSpan(0, length);
+        return _text.AsMemory(0, length);
     }
 }
