@@ -154,7 +154,8 @@ internal static class PostgresSchema
 
     private static async Task<int> VersionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        if (await connection.ScalarAsync<string>("SELECT to_regclass('perch_state')::text", cancellationToken) is null) return 0;
+        // Not to_regclass: in a transaction it does not see what another one has made meanwhile.
+        if (!await connection.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'perch_state' AND pg_table_is_visible(oid))", cancellationToken)) return 0;
         var version = await connection.ScalarAsync<int>("SELECT version FROM perch_state", cancellationToken);
         return version <= Version
             ? version

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+using Perch.FunctionalTests.Hosting;
+
+namespace Perch.FunctionalTests.Record.Postgres;
+
+/// <summary>A PostgreSQL cluster of the test's own, on a port of its own, to be killed and started again.</summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private static readonly bool IsRoot = Environment.UserName == "root";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("perch-postgres-").FullName;
+    private Process? _process;
+    private int _databases;
+
+    public int Port { get; private set; }
+
+    public async Task InitializeAsync()
+    {
+        if (NeighbourFactAttribute.SkipReason("postgres") is not null) return;
+        // The server refuses to run as root.
+        if (IsRoot) await Neighbour.RunAsync("chown", ["postgres", _folder], "");
+        await Neighbour.RunAsync(Program("initdb", out var before), [.. before, "-D", $"{_folder}/data", "-U", "perch", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], "");
+        await StartAsync();
+    }
+
+    /// <summary>Starts it, again on the same port, and waits until it answers.</summary>
+    public async Task StartAsync()
+    {
+        if (Port == 0) Port = FreePort();
+        var start = new ProcessStartInfo(Program("postgres", out var before),
+            [.. before, "-D", $"{_folder}/data", "-p", Port.ToString(CultureInfo.InvariantCulture), "-k", _folder, "-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=32MB"])
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        _process = Process.Start(start)!;
+        _process.ErrorDataReceived += (_, _) => { };
+        _process.BeginErrorReadLine();
+        _process.BeginOutputReadLine();
+        await Poll.UntilAsync(AnswersAsync, () => "PostgreSQL answers");
+    }
+
+    /// <summary>All of it, with SIGKILL: as when the machine fails.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGSTOP or SIGCONT for every process of it.</summary>
+    public Task SignalAsync(string signal) => Neighbour.RunAsync("pkill", [$"-{signal}", "-f", "--", $"{_folder}/data|postgres: perch .*127.0.0.1"], "");
+
+    /// <summary>The connection string of a new, empty database.</summary>
+    public async Task<string> NewDatabaseAsync()
+    {
+        var name = $"perch{Interlocked.Increment(ref _databases)}";
+        await ExecuteAsync(ConnectionString("postgres"), $"CREATE DATABASE {name}");
+        return ConnectionString(name);
+    }
+
+    public string ConnectionString(string database) => string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={Port};Username=perch;Database={database}");
+
+    public static async Task ExecuteAsync(string connectionString, string sql)
+    {
+        await using var connection = new NpgsqlConnection(Unpooled(connectionString));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    /// <returns>The first column of every row.</returns>
+    public static async Task<IReadOnlyList<T>> QueryAsync<T>(string connectionString, string sql)
+    {
+        await using var connection = new NpgsqlConnection(Unpooled(connectionString));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        await using var reader = await command.ExecuteReaderAsync();
+        var values = new List<T>();
+        while (await reader.ReadAsync()) values.Add(reader.GetFieldValue<T>(0));
+        return values;
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_process is { HasExited: false }) await KillAsync();
+        _process?.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static string Unpooled(string connectionString) => $"{connectionString};Pooling=false";
+
+    private static string Program(string name, out string[] before)
+    {
+        before = IsRoot ? ["--reuid=postgres", "--regid=postgres", "--init-groups", name] : [];
+        return IsRoot ? "setpriv" : name;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            await ExecuteAsync(ConnectionString("postgres"), "SELECT 1");
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+}
