@@ -43,10 +43,10 @@ internal static class PostgresSource
             Enlist = false,
             MaxAutoPrepare = 0,
         };
-        if (!settings.ContainsKey("Application Name")) settings.ApplicationName = "perch";
-        if (!settings.ContainsKey("Timeout")) settings.Timeout = ConnectSeconds;
-        if (!settings.ContainsKey("Command Timeout")) settings.CommandTimeout = (int)Math.Ceiling(options.Timeout.TotalSeconds);
-        if (!settings.ContainsKey("Cancellation Timeout")) settings.CancellationTimeout = 1000;
+        if (!settings.ShouldSerialize("Application Name")) settings.ApplicationName = "perch";
+        if (!settings.ShouldSerialize("Timeout")) settings.Timeout = ConnectSeconds;
+        if (!settings.ShouldSerialize("Command Timeout")) settings.CommandTimeout = (int)Math.Ceiling(options.Timeout.TotalSeconds);
+        if (!settings.ShouldSerialize("Cancellation Timeout")) settings.CancellationTimeout = 1000;
         settings.MaxPoolSize = Math.Max(settings.MinPoolSize, options.Writers + Others);
         return new NpgsqlSlimDataSourceBuilder(settings.ConnectionString).EnableArrays().EnableTransportSecurity().Build();
     }
