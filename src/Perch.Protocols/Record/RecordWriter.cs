@@ -166,7 +166,8 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         catch (Exception exception)
         {
             Fail(exception);
-            _nextTry = now + (long)(Tick.TotalSeconds * _time.TimestampFrequency);
+            // From now on: it may have waited for a lock, and what gathered meanwhile is refused at once.
+            _nextTry = _time.GetTimestamp() + (long)(Tick.TotalSeconds * _time.TimestampFrequency);
             return false;
         }
     }

@@ -32,6 +32,9 @@ internal sealed class FakeStore : IRecordStore
     /// <summary>Thrown by <see cref="TrimAsync"/>.</summary>
     public Exception? TrimFailure { get => _trimFailure; set => _trimFailure = value; }
 
+    /// <summary>Called as a probe begins.</summary>
+    public Action? Probing { get; set; }
+
     public int Opens => _opens;
 
     public int Probes => _probes;
@@ -87,6 +90,7 @@ internal sealed class FakeStore : IRecordStore
     public Task ProbeAsync(CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _probes);
+        Probing?.Invoke();
         return Failure is { } failure ? Task.FromException(failure) : Task.CompletedTask;
     }
 
