@@ -50,9 +50,7 @@ internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics met
         try
         {
             if (_isOpen && _failure is null) return true;
-            var now = time.GetTimestamp();
-            if (now < _nextTry) return false;
-            return await TryMendAsync(now);
+            return time.GetTimestamp() >= _nextTry && await TryMendAsync();
         }
         finally
         {
@@ -82,7 +80,7 @@ internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics met
 
     public void Dispose() => _mending.Dispose();
 
-    private async Task<bool> TryMendAsync(long now)
+    private async Task<bool> TryMendAsync()
     {
         try
         {
@@ -95,7 +93,8 @@ internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics met
         catch (Exception exception)
         {
             Fail(exception);
-            _nextTry = now + _tick;
+            // From now on: it may have waited for a lock, and what gathered meanwhile is refused at once.
+            _nextTry = time.GetTimestamp() + _tick;
             return false;
         }
     }

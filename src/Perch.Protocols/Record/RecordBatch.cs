@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 
@@ -18,11 +19,12 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
     /// </summary>
     public const int MostRecords = 4096;
 
+    private const int FirstEntries = 16;
     private const int FirstBytes = 4096;
     private const int MostKept = 256 * 1024;
 
     private ManualResetValueTaskSourceCore<RecordStoreException?> _result;
-    private Entry[] _entries = new Entry[16];
+    private Entry[] _entries = new Entry[FirstEntries];
     private byte[] _bytes = new byte[FirstBytes];
     private int _length;
     private int _completed;
@@ -40,6 +42,9 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
 
     public int Bytes => _length;
 
+    /// <summary>Bytes of memory that it keeps, filled or not.</summary>
+    public int Held => _bytes.Length + (_entries.Length * Unsafe.SizeOf<Entry>());
+
     public bool IsCompleted => Volatile.Read(ref _completed) == 1;
 
     /// <summary>Ends when the records are durable, or are not stored: then with the reason.</summary>
@@ -51,6 +56,13 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
         _result.Reset();
         // One large message does not keep its memory for the connection's life.
         if (_bytes.Length > MostKept) _bytes = new byte[FirstBytes];
+    }
+
+    /// <summary>Gives back the memory that bursts have made it take. It is clear or about to be cleared.</summary>
+    public void Shrink()
+    {
+        if (_bytes.Length > FirstBytes) _bytes = new byte[FirstBytes];
+        if (_entries.Length > FirstEntries) _entries = new Entry[FirstEntries];
     }
 
     /// <param name="message">Copied.</param>

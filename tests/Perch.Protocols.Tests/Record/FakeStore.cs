@@ -35,6 +35,8 @@ internal sealed class FakeStore : IRecordStore
     public int Writers { get; init; } = 1;
 
     public bool IsShared => false;
+    /// <summary>Called as a probe begins.</summary>
+    public Action? Probing { get; set; }
 
     public int Opens => _opens;
 
@@ -91,6 +93,7 @@ internal sealed class FakeStore : IRecordStore
     public Task ProbeAsync(CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _probes);
+        Probing?.Invoke();
         return Failure is { } failure ? Task.FromException(failure) : Task.CompletedTask;
     }
 

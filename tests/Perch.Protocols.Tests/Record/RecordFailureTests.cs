@@ -236,6 +236,24 @@ public sealed class RecordFailureTests
     }
 
     [Fact]
+    public async Task AppendFails_ProbeIsSlowToFail_NextMessagesAreRefusedAtOnce()
+    {
+        var time = new SteppedTime();
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
+        host.Store.Failure = new RecordStoreException("busy", "locked");
+        // As one does that waits for a lock.
+        host.Store.Probing = () => time.Advance(Second * 2);
+        var peer = host.Connect();
+        for (var i = 0; i < 5; i++)
+        {
+            await peer.SendAsync("a\n");
+            await peer.ExpectAsync(Refused("busy", 1));
+        }
+
+        Assert.Equal((1, 1), (host.Store.Appends, host.Store.Probes));
+    }
+
+    [Fact]
     public async Task TrimFails_ReadinessIsRedUntilItMends()
     {
         var time = new SteppedTime();

@@ -177,6 +177,22 @@ public sealed class RecordSessionTests
         Assert.Same(output.Failure, await Assert.ThrowsAsync<IOException>(() => session.Served.Soon()));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Answers_ManyOfABatch_AreFlushedOnTheWay(bool stored)
+    {
+        FlushCounter? output = null;
+        var answer = stored ? new string('k', 99) + "\n" : "ERR full not stored, send it again\n";
+        await using var session = new LoneSession(new() { Framing = Framing.Line, Ack = answer }, output: inner => output = new(inner));
+        await session.SendAsync(new string('\n', RecordBatch.MostRecords));
+        var batch = Assert.Single(session.Take());
+        if (stored) session.Commit(batch, 1);
+        else session.Fail(batch, new RecordStoreException("full", "no space left"));
+        await session.ExpectAsync(string.Concat(Enumerable.Repeat(answer, RecordBatch.MostRecords)));
+        Assert.InRange(output!.MostUnflushed, 1, (64 * 1024) + answer.Length);
+    }
+
     [Fact]
     public async Task Answers_Silent_NothingIsFlushed()
     {
@@ -211,6 +227,101 @@ public sealed class RecordSessionTests
         }
 
         Assert.InRange(seen.Count, 1, 3);
+    }
+
+    [Fact]
+    public async Task Batches_Refused_AreUsedAgain()
+    {
+        await using var session = new LoneSession(Line(inFlight: 2));
+        var seen = new HashSet<RecordBatch>(ReferenceEqualityComparer.Instance);
+        for (var i = 1; i <= 20; i++)
+        {
+            await session.SendAsync($"m{i}\n");
+            await Bounded.UntilAsync(() => session.Queue.Records > 0);
+            var batch = Assert.Single(session.Take());
+            seen.Add(batch);
+            session.Fail(batch, new RecordStoreException("full", "no space left"));
+            await session.ExpectAsync("ERR full not stored, send it again\n");
+        }
+
+        Assert.InRange(seen.Count, 1, 3);
+    }
+
+    [Fact]
+    public async Task Batches_AfterABurst_GiveTheirMemoryBack()
+    {
+        const int Bursts = 4;
+        const int BurstBytes = 200 * 1024;
+        await using var session = new LoneSession(Line(Bursts));
+        for (var i = 0; i < Bursts; i++) await session.SendAsync(new string('x', BurstBytes) + "\n");
+        await AnswerAsync();
+        // A heartbeat that finds it used, and one that does not.
+        session.Connection.Heartbeat();
+        session.Connection.Heartbeat();
+        for (var i = 0; i < Bursts; i++) await session.SendAsync("x\n");
+        // The last may have been on its way back while the heart beat.
+        Assert.InRange(session.Take().Sum(batch => batch.Held), 1, BurstBytes * 3 / 2);
+
+        async Task AnswerAsync()
+        {
+            foreach (var batch in session.Take())
+            {
+                session.Commit(batch, 1);
+                await session.ExpectAsync("OK 1\n");
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Batches_InUse_KeepTheirMemory()
+    {
+        await using var session = new LoneSession(Line(inFlight: 1));
+        var seen = new HashSet<RecordBatch>(ReferenceEqualityComparer.Instance);
+        for (var i = 1; i <= 10; i++)
+        {
+            await session.SendAsync(new string('x', 100_000) + "\n");
+            await Bounded.UntilAsync(() => session.Queue.Records > 0);
+            var batch = Assert.Single(session.Take());
+            seen.Add(batch);
+            session.Commit(batch, i);
+            await session.ExpectAsync($"OK {i}\n");
+            session.Connection.Heartbeat();
+        }
+
+        Assert.InRange(seen.Count, 1, 2);
+    }
+
+    [Fact]
+    public async Task Drain_StoreHangs_IsRefusedWhenItsTimeIsOverWithoutAHeartbeat()
+    {
+        var time = new SteppedTime();
+        await using var session = new LoneSession(Line(), time: time);
+        await session.SendAsync("a\n");
+        Assert.Equal(0, time.Timers);
+        session.Connection.RequestClose();
+        time.Advance(TimeSpan.FromSeconds(10));
+        Assert.False(Assert.Single(session.Take()).IsCompleted);
+        var answer = session.Connection.ReceiveTextAsync(Unavailable.Length);
+        await Bounded.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return answer.IsCompleted;
+        });
+        Assert.Equal(Unavailable, await answer);
+        await session.Served.Soon();
+        Assert.Equal(0, time.Timers);
+    }
+
+    [Fact]
+    public async Task Heartbeat_TimeIsOver_ThoseBehindItAreRefusedWithIt()
+    {
+        var time = new SteppedTime();
+        await using var session = new LoneSession(Line(), time: time);
+        for (var i = 0; i < 4; i++) await session.SendAsync($"m{i}\n");
+        time.Advance(TimeSpan.FromSeconds(11));
+        await session.ExpectOfHeartbeatAsync(Unavailable);
+        await session.ExpectAsync(string.Concat(Enumerable.Repeat(Unavailable, 3)));
+        await session.Served.Soon();
     }
 
     [Fact]
@@ -309,6 +420,8 @@ public sealed class RecordSessionTests
         session.Commit(Assert.Single(session.Take()), 2);
         await session.ExpectAsync("OK 2\n");
     }
+
+    private const string Unavailable = "ERR unavailable not stored, send it again\n";
 
     private static RecordOptions Line(int inFlight = 4) => new() { Framing = Framing.Line, Ack = "OK {id}\n", MaxInFlight = inFlight };
 }
