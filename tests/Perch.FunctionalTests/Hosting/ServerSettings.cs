@@ -24,6 +24,10 @@ internal sealed class ServerSettings
     [StringSyntax(StringSyntaxAttribute.Json)]
     public string Guards { get; set; } = "{}";
 
+    /// <summary>Members of <c>Perch:Records</c>.</summary>
+    [StringSyntax(StringSyntaxAttribute.Json)]
+    public string Records { get; set; } = "{}";
+
     public string Log { get; set; } = "Information";
 
     public ServerSettings With(string endpoint, [StringSyntax(StringSyntaxAttribute.Json)] string json)
@@ -44,6 +48,7 @@ internal sealed class ServerSettings
         {
             Endpoints = Endpoints.ToDictionary(e => e.Key, e => JsonNode.Parse(e.Value)),
             Defaults = new { Guards = JsonNode.Parse(Guards) },
+            Records = JsonNode.Parse(Records),
             Shutdown = new { Drain, LameDuck },
         },
         Kestrel = new { Endpoints = new { Admin = new { Url = AdminUrl } } },

@@ -26,7 +26,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
     private readonly NpgsqlDataSource _source;
     private readonly PostgresReader _reader;
     private readonly PostgresTrimmer _trimmer;
-    private readonly ResiliencePipeline _untilStored;
+    private readonly ResiliencePipeline _retry;
 
     /// <summary>Nothing is connected to yet.</summary>
     public PostgresRecordStore(RecordsOptions options, TimeProvider time, ILogger<PostgresRecordStore> logger)
@@ -35,7 +35,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         _source = PostgresSource.Create(options);
         _reader = new(_source, SinceSlack);
         _trimmer = new(options);
-        _untilStored = new ResiliencePipelineBuilder { TimeProvider = time }
+        _retry = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddTimeout(options.Timeout)
             .AddRetry(new RetryStrategyOptions
             {
@@ -71,42 +71,20 @@ internal sealed partial class PostgresRecordStore : IRecordStore
     public async Task AppendAsync(IReadOnlyList<RecordBatch> batches, CancellationToken cancellationToken)
     {
         var appender = new PostgresAppender(batches, _options.DeduplicateWindow);
-        Exception? last = null;
-        try
-        {
-            await _untilStored.ExecuteAsync(
-                async cancellation =>
-                {
-                    try
-                    {
-                        await using var connection = await _source.OpenConnectionAsync(cancellation);
-                        await appender.TryAsync(connection, cancellation);
-                    }
-                    catch (Exception exception) when (exception is not OperationCanceledException)
-                    {
-                        last = exception;
-                        throw;
-                    }
-                },
-                cancellationToken);
-        }
-        catch (TimeoutRejectedException)
-        {
-            throw last is null
-                ? new RecordStoreException("unavailable", $"{_server} has not answered within {_options.Timeout.TotalSeconds:0.#} s. See whether it, or the network to it, hangs.")
-                : PostgresFailure.From(_server, last);
-        }
-        catch (Exception exception)
-        {
-            throw PostgresFailure.From(_server, exception);
-        }
+        await RetryAsync(
+            async (connection, cancellation) =>
+            {
+                await appender.TryAsync(connection, cancellation);
+                return 0;
+            },
+            cancellationToken);
     }
 
     public Task ProbeAsync(CancellationToken cancellationToken) =>
         UseAsync(connection => connection.ExecuteAsync("UPDATE perch_state SET probed_at = now()", cancellationToken), cancellationToken);
 
     public Task<int> TrimAsync(int most, CancellationToken cancellationToken) =>
-        UseAsync(connection => _trimmer.TrimAsync(connection, most, cancellationToken), cancellationToken);
+        RetryAsync((connection, cancellation) => _trimmer.TrimAsync(connection, most, cancellation), cancellationToken);
 
     public async IAsyncEnumerable<StoredRecord> ReadAsync(RecordQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -126,6 +104,40 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         if (await connection.ScalarAsync<string>("SHOW server_encoding", cancellationToken) is var encoding && encoding != "UTF8")
             throw new RecordStoreException("unavailable", $"{_server} keeps text as {encoding}. Create the database with ENCODING 'UTF8'.");
         if (await connection.ScalarAsync<string>("SHOW fsync", cancellationToken) == "off") Log.NotSynced(_logger, _server);
+    }
+
+    /// <summary>Again and again, until it is done or its time is over: a server that is restarted need not be noticed.</summary>
+    private async Task<T> RetryAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
+    {
+        Exception? last = null;
+        try
+        {
+            return await _retry.ExecuteAsync(
+                async cancellation =>
+                {
+                    try
+                    {
+                        await using var connection = await _source.OpenConnectionAsync(cancellation);
+                        return await use(connection, cancellation);
+                    }
+                    catch (Exception exception) when (exception is not OperationCanceledException)
+                    {
+                        last = exception;
+                        throw;
+                    }
+                },
+                cancellationToken);
+        }
+        catch (TimeoutRejectedException)
+        {
+            throw last is null
+                ? new RecordStoreException("unavailable", $"{_server} has not answered within {_options.Timeout.TotalSeconds:0.#} s. See whether it, or the network to it, hangs.")
+                : PostgresFailure.From(_server, last);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            throw PostgresFailure.From(_server, exception);
+        }
     }
 
     private async Task<T> UseAsync<T>(Func<NpgsqlConnection, Task<T>> use, CancellationToken cancellationToken)

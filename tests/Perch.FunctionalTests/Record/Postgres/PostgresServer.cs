@@ -20,7 +20,7 @@ public sealed class PostgresServer : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (NeighbourFactAttribute.SkipReason("postgres") is not null) return;
+        if (NeighbourFactAttribute.SkipReason("postgres", Capability.None) is not null) return;
         // The server refuses to run as root.
         if (IsRoot) await Neighbour.RunAsync("chown", ["postgres", _folder], "");
         await Neighbour.RunAsync(Program("initdb", out var before), [.. before, "-D", $"{_folder}/data", "-U", "perch", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], "");

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Perch.FunctionalTests.Hosting;
+
+namespace Perch.FunctionalTests.Record.Postgres;
+
+/// <summary>
+/// Senders with numbered messages at full rate, while Perch, or the server behind it, is killed at random moments.
+/// <c>PERCH_KILLS</c> sets how often (a quarter as often as with SQLite, 5 where it is not set).
+/// </summary>
+public sealed class PostgresKillTests(PostgresServer server) : IClassFixture<PostgresServer>
+{
+    private const int Senders = 4;
+
+    private static int Kills => Math.Max(1, KillTests.Kills / 4);
+
+    [NeighbourTheory("postgres")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task PerchKilled_AtRandomMoments_KeepsWhatWasAcknowledged(bool deduplicate)
+    {
+        var database = await server.NewDatabaseAsync();
+        using var folder = new ServerFolder(Settings(database, deduplicate));
+        var random = new Random(deduplicate ? 1 : 2);
+        var senders = NewSenders(deduplicate);
+        for (var kill = 0; kill < Kills; kill++)
+        {
+            await using var perch = await ServerProcess.StartAsync(folder);
+            var port = await perch.Admin.GetPortAsync("record");
+            var sending = senders.ConvertAll(sender => sender.SendAsync(port));
+            // The moment is what is random here, not a wait for something.
+            await Task.Delay(random.Next(20, 600));
+            perch.Signal(ServerProcess.Sigkill);
+            await perch.WaitForExitAsync();
+            await Task.WhenAll(sending).WaitAsync(Poll.Deadline);
+            await VerifyAsync(database, senders, deduplicate);
+        }
+
+        Assert.All(senders, sender => Assert.True(sender.Acknowledged > 0));
+    }
+
+    [NeighbourTheory("postgres")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task PostgresKilled_AtRandomMoments_StoresOnceWhatItAcknowledges(bool deduplicate)
+    {
+        var database = await server.NewDatabaseAsync();
+        using var folder = new ServerFolder(Settings(database, deduplicate));
+        var random = new Random(deduplicate ? 3 : 4);
+        var senders = NewSenders(deduplicate);
+        await using var perch = await ServerProcess.StartAsync(folder);
+        var port = await perch.Admin.GetPortAsync("record");
+        var sending = senders.ConvertAll(sender => sender.SendAsync(port));
+        for (var kill = 0; kill < Kills; kill++)
+        {
+            var acknowledged = senders.ConvertAll(sender => sender.Acknowledged);
+            await Poll.UntilAsync(() => senders.Zip(acknowledged).All(pair => pair.First.Acknowledged > pair.Second), () => $"messages are stored: {perch.Output}");
+            await Task.Delay(random.Next(20, 600));
+            await server.KillAsync();
+            await server.StartAsync();
+        }
+
+        perch.Signal(ServerProcess.Sigterm);
+        Assert.Equal(0, (await perch.WaitForExitAsync()).ExitCode);
+        await Task.WhenAll(sending).WaitAsync(Poll.Deadline);
+        // No sender had to send anything again: the transactions that were under way were.
+        await VerifyAsync(database, senders, once: true);
+    }
+
+    private static ServerSettings Settings(string database, bool deduplicate) => new ServerSettings
+    {
+        Log = "Warning",
+        Records = JsonSerializer.Serialize(new { Store = "Postgres", ConnectionString = database }),
+    }.With("record", $$"""{ "Port": 0, "Protocol": "record", "Options": { "Framing": "Line", "Ack": "OK {id}\n", "Deduplicate": {{(deduplicate ? "true" : "false")}} } }""");
+
+    private static List<ResendingSender> NewSenders(bool keyed) => [.. Enumerable.Range(0, Senders).Select(number => new ResendingSender($"s{number}", keyed))];
+
+    private static async Task VerifyAsync(string database, List<ResendingSender> senders, bool once)
+    {
+        var rows = await PostgresServer.QueryAsync<string>(database, "SELECT data FROM logs ORDER BY id");
+        senders.ForEach(sender => sender.Verify(rows, once));
+    }
+}
