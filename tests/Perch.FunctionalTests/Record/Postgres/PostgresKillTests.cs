@@ -18,7 +18,7 @@ public sealed class PostgresKillTests(PostgresServer server) : IClassFixture<Pos
     [InlineData(false)]
     public async Task PerchKilled_AtRandomMoments_KeepsWhatWasAcknowledged(bool deduplicate)
     {
-        var database = await server.NewDatabaseAsync();
+        var database = await NewDatabaseAsync();
         using var folder = new ServerFolder(Settings(database, deduplicate));
         var random = new Random(deduplicate ? 1 : 2);
         var senders = NewSenders(deduplicate);
@@ -43,7 +43,7 @@ public sealed class PostgresKillTests(PostgresServer server) : IClassFixture<Pos
     [InlineData(false)]
     public async Task PostgresKilled_AtRandomMoments_StoresOnceWhatItAcknowledges(bool deduplicate)
     {
-        var database = await server.NewDatabaseAsync();
+        var database = await NewDatabaseAsync();
         using var folder = new ServerFolder(Settings(database, deduplicate));
         var random = new Random(deduplicate ? 3 : 4);
         var senders = NewSenders(deduplicate);
@@ -64,6 +64,14 @@ public sealed class PostgresKillTests(PostgresServer server) : IClassFixture<Pos
         await Task.WhenAll(sending).WaitAsync(Poll.Deadline);
         // No sender had to send anything again: the transactions that were under way were.
         await VerifyAsync(database, senders, once: true);
+    }
+
+    /// <summary>With its tables: a kill may come before Perch has made them.</summary>
+    private async Task<string> NewDatabaseAsync()
+    {
+        var database = await server.NewDatabaseAsync();
+        await using var store = await PostgresStoreTests.OpenAsync(database);
+        return database;
     }
 
     private static ServerSettings Settings(string database, bool deduplicate) => new ServerSettings

@@ -21,8 +21,7 @@ public sealed class PostgresServer : IAsyncLifetime
     public async Task InitializeAsync()
     {
         if (NeighbourFactAttribute.SkipReason("postgres", Capability.None) is not null) return;
-        // The server refuses to run as root.
-        if (IsRoot) await Neighbour.RunAsync("chown", ["postgres", _folder], "");
+        await GiveAsync(_folder);
         await Neighbour.RunAsync(Program("initdb", out var before), [.. before, "-D", $"{_folder}/data", "-U", "perch", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], "");
         await StartAsync();
     }
@@ -42,7 +41,7 @@ public sealed class PostgresServer : IAsyncLifetime
         _process.ErrorDataReceived += (_, _) => { };
         _process.BeginErrorReadLine();
         _process.BeginOutputReadLine();
-        await Poll.UntilAsync(AnswersAsync, () => "PostgreSQL answers");
+        await Poll.UntilAsync(() => AnswersAsync(ConnectionString("postgres")), () => "PostgreSQL answers");
     }
 
     /// <summary>All of it, with SIGKILL: as when the machine fails.</summary>
@@ -85,6 +84,19 @@ public sealed class PostgresServer : IAsyncLifetime
         return values;
     }
 
+    public static async Task<bool> AnswersAsync(string connectionString)
+    {
+        try
+        {
+            await ExecuteAsync(connectionString, "SELECT 1");
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
     public async Task DisposeAsync()
     {
         if (_process is { HasExited: false }) await KillAsync();
@@ -94,29 +106,20 @@ public sealed class PostgresServer : IAsyncLifetime
 
     private static string Unpooled(string connectionString) => $"{connectionString};Pooling=false";
 
-    private static string Program(string name, out string[] before)
+    /// <summary>Makes a folder theirs who run the programs.</summary>
+    internal static Task GiveAsync(string folder) => IsRoot ? Neighbour.RunAsync("chown", ["postgres", folder], "") : Task.CompletedTask;
+
+    /// <summary>A program that refuses to run as root.</summary>
+    internal static string Program(string name, out string[] before)
     {
         before = IsRoot ? ["--reuid=postgres", "--regid=postgres", "--init-groups", name] : [];
         return IsRoot ? "setpriv" : name;
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private async Task<bool> AnswersAsync()
-    {
-        try
-        {
-            await ExecuteAsync(ConnectionString("postgres"), "SELECT 1");
-            return true;
-        }
-        catch (NpgsqlException)
-        {
-            return false;
-        }
     }
 }

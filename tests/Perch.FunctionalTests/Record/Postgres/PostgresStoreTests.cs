@@ -294,9 +294,9 @@ public sealed class PostgresStoreTests(PostgresServer server) : IClassFixture<Po
 
     private static RecordBatch Batch(string endpoint, byte[][] messages) => Fill(endpoint, DateTimeOffset.UnixEpoch.AddYears(50), keyed: false, messages);
 
-    private static RecordBatch Keyed(params string[] messages) => Keyed(DateTimeOffset.UnixEpoch.AddYears(50), messages);
+    internal static RecordBatch Keyed(params string[] messages) => Keyed(DateTimeOffset.UnixEpoch.AddYears(50), messages);
 
-    private static RecordBatch Keyed(DateTimeOffset receivedAt, params string[] messages) => Fill("keyed", receivedAt, keyed: true, messages.Select(Encoding.UTF8.GetBytes));
+    internal static RecordBatch Keyed(DateTimeOffset receivedAt, params string[] messages) => Fill("keyed", receivedAt, keyed: true, messages.Select(Encoding.UTF8.GetBytes));
 
     private static RecordBatch Fill(string endpoint, DateTimeOffset receivedAt, bool keyed, IEnumerable<byte[]> messages)
     {
