@@ -6,10 +6,10 @@ using System.Threading.Tasks.Sources;
 namespace Perch.Protocols.Record;
 
 /// <summary>
-/// What one read brought on one connection, or the part of it that <see cref="MostRecords"/> allows, on its way to the
-/// store and back as an acknowledgement. A connection fills it, queues it, awaits it, and fills it again; between
-/// <see cref="ResultAsync"/> being taken and its end the bytes are the store's. It is completed once, by the writer or by
-/// the time limit; one whose time ran out is not used again.
+/// What one read brought on one connection, or the part of it that fills a batch, on its way to the store and back as an
+/// acknowledgement. A connection fills it, queues it, awaits it, and fills it again; between <see cref="ResultAsync"/> being
+/// taken and its end the bytes are the store's. It is completed once, by the writer or by the time limit; one whose time
+/// ran out is not used again.
 /// </summary>
 internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSource<RecordStoreException?>
 {
@@ -22,6 +22,9 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
     private const int FirstEntries = 16;
     private const int FirstBytes = 4096;
     private const int MostKept = 256 * 1024;
+
+    /// <summary>A message of a quarter fits behind that, and the memory is kept for the next.</summary>
+    private const int FullBytes = MostKept / 4 * 3;
 
     private ManualResetValueTaskSourceCore<RecordStoreException?> _result;
     private Entry[] _entries = new Entry[FirstEntries];
@@ -44,6 +47,9 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
 
     /// <summary>Bytes of memory that it keeps, filled or not.</summary>
     public int Held => _bytes.Length + (_entries.Length * Unsafe.SizeOf<Entry>());
+
+    /// <summary>What follows goes into the next.</summary>
+    public bool IsFull => Count >= MostRecords || _length >= FullBytes;
 
     public bool IsCompleted => Volatile.Read(ref _completed) == 1;
 

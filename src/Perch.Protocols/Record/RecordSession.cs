@@ -108,7 +108,7 @@ internal sealed class RecordSession : IDisposable
                     batch ??= NewBatch();
                     batch.Add(message, _options.Deduplicate);
                     if (_options.Once) break;
-                    if (batch.Count < RecordBatch.MostRecords) continue;
+                    if (!batch.IsFull) continue;
                     await SubmitAsync(batch);
                     batch = null;
                 }

@@ -33,6 +33,18 @@ public sealed class RecordSessionTests
     }
 
     [Fact]
+    public async Task Read_MoreBytesThanABatchHolds_AreSeveralBatches()
+    {
+        const int Length = 60_000;
+        await using var session = new LoneSession(Line());
+        await session.SendAsync(string.Concat(Enumerable.Repeat(new string('x', Length) + "\n", 10)));
+        var batches = session.Take();
+        Assert.Equal([4, 4, 2], batches.Select(batch => batch.Count));
+        // Each can be kept.
+        Assert.All(batches, batch => Assert.InRange(batch.Held, 1, 300 * 1024));
+    }
+
+    [Fact]
     public async Task Drain_PartOfAMessageInHand_IsWaitedFor()
     {
         await using var session = new LoneSession(Line());
