@@ -63,6 +63,7 @@ public sealed class PostgresKillTests(PostgresServer server) : IClassFixture<Pos
         Assert.Equal(0, (await perch.WaitForExitAsync()).ExitCode);
         await Task.WhenAll(sending).WaitAsync(Poll.Deadline);
         // No sender had to send anything again: the transactions that were under way were.
+        Assert.All(senders, sender => Assert.Equal(0, sender.Refusals));
         await VerifyAsync(database, senders, once: true);
     }
 

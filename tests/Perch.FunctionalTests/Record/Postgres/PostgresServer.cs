@@ -10,6 +10,10 @@ namespace Perch.FunctionalTests.Record.Postgres;
 /// <summary>A PostgreSQL cluster of the test's own, on a port of its own, to be killed and started again.</summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
+    private const int Sigint = 2;
+    private const int Sigcont = 18;
+    private const int Sigstop = 19;
+
     private static readonly bool IsRoot = Environment.UserName == "root";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("perch-postgres-").FullName;
@@ -51,8 +55,17 @@ public sealed class PostgresServer : IAsyncLifetime
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>SIGSTOP or SIGCONT for every process of it.</summary>
-    public Task SignalAsync(string signal) => Neighbour.RunAsync("pkill", [$"-{signal}", "-f", "--", $"{_folder}/data|postgres: perch .*127.0.0.1"], "");
+    /// <summary>A fast shutdown: sessions are ended, and what they had not committed is undone.</summary>
+    public async Task StopAsync()
+    {
+        ServerProcess.Signal(_process!.Id, Sigint);
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>All of its processes stand still until <see cref="Resume"/>; the kernel goes on to take what is sent to them.</summary>
+    public void Freeze() => Signal(Sigstop);
+
+    public void Resume() => Signal(Sigcont);
 
     /// <summary>The connection string of a new, empty database.</summary>
     public async Task<string> NewDatabaseAsync()
@@ -102,6 +115,14 @@ public sealed class PostgresServer : IAsyncLifetime
         if (_process is { HasExited: false }) await KillAsync();
         _process?.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>The first of its processes comes first: it starts no more.</summary>
+    private void Signal(int signal)
+    {
+        ServerProcess.Signal(_process!.Id, signal);
+        var children = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{_process.Id}/task/{_process.Id}/children"));
+        foreach (var child in children.Split(' ', StringSplitOptions.RemoveEmptyEntries)) ServerProcess.Signal(int.Parse(child, CultureInfo.InvariantCulture), signal);
     }
 
     private static string Unpooled(string connectionString) => $"{connectionString};Pooling=false";
