@@ -10,6 +10,12 @@ if (args is ["records"])
     return 0;
 }
 
+if (args is ["records-postgres", var connectionString])
+{
+    await new PostgresComparison(connectionString, rounds: 5, TimeSpan.FromSeconds(3)).RunAsync();
+    return 0;
+}
+
 var options = args.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
 string Option(string key, string otherwise) => options.GetValueOrDefault(key, otherwise);
 if (args.Length % 2 == 1 || options.Keys.Except(["--servers", "--case", "--rounds", "--seconds"]).Any() || !BenchCase.All.ContainsKey(Option("--case", "echo")))
@@ -20,6 +26,7 @@ if (args.Length % 2 == 1 || options.Keys.Except(["--servers", "--case", "--round
           --servers {string.Join(',', ServerProcess.Names)} (default bare,perch)
           --case {string.Join('|', BenchCase.All.Keys)} (default echo)
           records: the record endpoint against bare loops over SQLite
+          records-postgres CONNECTIONSTRING: the record endpoint over PostgreSQL against a bare COPY
           --rounds N (default 9)   --seconds S of each measurement (default 3)
         """);
     return 2;

@@ -10,8 +10,7 @@ internal sealed class RecordComparison(int rounds, TimeSpan duration)
         using var server = await ServerProcess.StartAsync("perch-record");
         using var bare = new BareSqlite();
         bare.RowsPerSecond(TimeSpan.FromSeconds(1), 1000);
-        Console.WriteLine("| case | perch, acknowledged/s | bare, rows/s | ratio (least to most) |");
-        Console.WriteLine("|---|---:|---:|---:|");
+        PrintHead();
         foreach (var (name, connections, depth) in Loads)
         {
             var rowsOfTransaction = depth == 1 ? 1 : 1000;
@@ -29,7 +28,13 @@ internal sealed class RecordComparison(int rounds, TimeSpan duration)
         }
     }
 
-    private static void Print(string name, List<double> ours, List<double> theirs)
+    public static void PrintHead()
+    {
+        Console.WriteLine("| case | perch, acknowledged/s | bare, rows/s | ratio (least to most) |");
+        Console.WriteLine("|---|---:|---:|---:|");
+    }
+
+    public static void Print(string name, List<double> ours, List<double> theirs)
     {
         var ratios = ours.Zip(theirs, (a, b) => a / b).ToList();
         Console.WriteLine($"| {name} | {Comparison.Median(ours):0} | {Comparison.Median(theirs):0} | {Comparison.Median(ratios):0.00} ({ratios.Min():0.00} to {ratios.Max():0.00}) |");
