@@ -26,6 +26,9 @@ internal sealed class FakeStore : IRecordStore
     /// <summary>Thrown by the probe and by each append; null while the store works.</summary>
     public Exception? Failure { get => _failure; set => _failure = value; }
 
+    /// <summary>Whether the probe finds what makes an append fail.</summary>
+    public bool ProbeFails { get; set; } = true;
+
     /// <summary>Thrown by <see cref="OpenAsync"/>.</summary>
     public Exception? OpenFailure { get => _openFailure; set => _openFailure = value; }
 
@@ -94,7 +97,7 @@ internal sealed class FakeStore : IRecordStore
     {
         Interlocked.Increment(ref _probes);
         Probing?.Invoke();
-        return Failure is { } failure ? Task.FromException(failure) : Task.CompletedTask;
+        return ProbeFails && Failure is { } failure ? Task.FromException(failure) : Task.CompletedTask;
     }
 
     public Task<int> TrimAsync(int most, CancellationToken cancellationToken)

@@ -269,6 +269,28 @@ public sealed class RecordFailureTests
         await peer.ExpectAsync("OK 2\n");
     }
 
+    [Fact]
+    public async Task AppendFails_ProbeDoesNot_IsLoggedOnce()
+    {
+        var time = new SteppedTime();
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
+        host.Store.Failure = new RecordStoreException("full", "no room for a row");
+        host.Store.ProbeFails = false;
+        var peer = host.Connect();
+        for (var i = 0; i < 3; i++)
+        {
+            await peer.SendAsync("a\n");
+            await peer.ExpectAsync(Refused("full", 1));
+        }
+
+        Assert.Equal((3, 1), (host.Store.Appends, host.Logged("RecordStoreFailed").Length));
+        Assert.Empty(host.Logged("RecordStoreMended"));
+        host.Store.Failure = null;
+        await peer.SendAsync("b\n");
+        await peer.ExpectAsync("OK 1\n");
+        Assert.Single(host.Logged("RecordStoreMended"));
+    }
+
     /// <summary>Goes on by a second until it has come to that; each step is seen through before the next.</summary>
     private static async Task AdvanceUntilAsync(SteppedTime time, Func<bool> holds)
     {
