@@ -28,32 +28,47 @@ internal sealed class RecordAck
     /// <summary>Nothing answers a message that was stored.</summary>
     public bool IsSilent { get; }
 
-    /// <summary>One answer for each record of the batch, in their order.</summary>
-    public void Write(IBufferWriter<byte> output, RecordBatch batch)
+    /// <summary>One answer for each record of the batch, in their order, until <paramref name="most"/> bytes are written.</summary>
+    /// <param name="output">What the answers are written to.</param>
+    /// <param name="batch">Durable.</param>
+    /// <param name="from">The first that is to be answered.</param>
+    /// <param name="most">Bytes, which the last answer may exceed by itself.</param>
+    /// <returns>The first that is not answered yet; the batch's count when all are.</returns>
+    public int Write(IBufferWriter<byte> output, RecordBatch batch, int from, int most)
     {
-        if (IsSilent) return;
-        for (var i = 0; i < batch.Count; i++)
+        if (IsSilent) return batch.Count;
+        for (; from < batch.Count && most > 0; from++)
         {
             var span = output.GetSpan(_before.Length + MostDigits + _after.Length);
             _before.CopyTo(span);
             var length = _before.Length;
             if (_hasId)
             {
-                Utf8Formatter.TryFormat(batch.Id(i), span[length..], out var digits);
+                Utf8Formatter.TryFormat(batch.Id(from), span[length..], out var digits);
                 length += digits;
                 _after.CopyTo(span[length..]);
                 length += _after.Length;
             }
 
             output.Advance(length);
+            most -= length;
         }
+
+        return from;
     }
 
-    /// <summary><c>ERR &lt;code&gt; &lt;text&gt;</c> LF for each record that is not stored; once where nothing answers messages.</summary>
-    public void WriteError(IBufferWriter<byte> output, string code, int records)
+    /// <summary><c>ERR &lt;code&gt; &lt;text&gt;</c> LF for each of the records, none of which is stored, until <paramref name="most"/> bytes are written.</summary>
+    /// <returns>How many are not told yet.</returns>
+    public static int WriteError(IBufferWriter<byte> output, string code, int records, int most)
     {
         var line = Encoding.UTF8.GetBytes($"ERR {code} not stored, send it again\n");
-        for (var i = IsSilent ? 1 : records; i > 0; i--) output.Write(line);
+        for (; records > 0 && most > 0; records--)
+        {
+            output.Write(line);
+            most -= line.Length;
+        }
+
+        return records;
     }
 
     /// <summary>What a peer that broke the protocol is told.</summary>

@@ -1,14 +1,15 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 
 namespace Perch.Protocols.Record;
 
 /// <summary>
-/// What one read brought on one connection, or the part of it that <see cref="MostRecords"/> allows, on its way to the
-/// store and back as an acknowledgement. A connection fills it, queues it, awaits it, and fills it again; between
-/// <see cref="ResultAsync"/> being taken and its end the bytes are the store's. It is completed once, by the writer or by
-/// the time limit; one whose time ran out is not used again.
+/// What one read brought on one connection, or the part of it that fills a batch, on its way to the store and back as an
+/// acknowledgement. A connection fills it, queues it, awaits it, and fills it again; between <see cref="ResultAsync"/> being
+/// taken and its end the bytes are the store's. It is completed once, by the writer or by the time limit; one whose time
+/// ran out is not used again.
 /// </summary>
 internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSource<RecordStoreException?>
 {
@@ -18,11 +19,15 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
     /// </summary>
     public const int MostRecords = 4096;
 
+    private const int FirstEntries = 16;
     private const int FirstBytes = 4096;
     private const int MostKept = 256 * 1024;
 
+    /// <summary>A message of a quarter fits behind that, and the memory is kept for the next.</summary>
+    private const int FullBytes = MostKept / 4 * 3;
+
     private ManualResetValueTaskSourceCore<RecordStoreException?> _result;
-    private Entry[] _entries = new Entry[16];
+    private Entry[] _entries = new Entry[FirstEntries];
     private byte[] _bytes = new byte[FirstBytes];
     private int _length;
     private int _completed;
@@ -40,6 +45,12 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
 
     public int Bytes => _length;
 
+    /// <summary>Bytes of memory that it keeps, filled or not.</summary>
+    public int Held => _bytes.Length + (_entries.Length * Unsafe.SizeOf<Entry>());
+
+    /// <summary>What follows goes into the next.</summary>
+    public bool IsFull => Count >= MostRecords || _length >= FullBytes;
+
     public bool IsCompleted => Volatile.Read(ref _completed) == 1;
 
     /// <summary>Ends when the records are durable, or are not stored: then with the reason.</summary>
@@ -51,6 +62,13 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
         _result.Reset();
         // One large message does not keep its memory for the connection's life.
         if (_bytes.Length > MostKept) _bytes = new byte[FirstBytes];
+    }
+
+    /// <summary>Gives back the memory that bursts have made it take. It is clear or about to be cleared.</summary>
+    public void Shrink()
+    {
+        if (_bytes.Length > FirstBytes) _bytes = new byte[FirstBytes];
+        if (_entries.Length > FirstEntries) _entries = new Entry[FirstEntries];
     }
 
     /// <param name="message">Copied.</param>

@@ -15,6 +15,7 @@ namespace Perch.Protocols.Record;
 /// </summary>
 internal sealed class RecordSession : IDisposable
 {
+    /// <summary>About the most of answers that is written before the peer has to take some.</summary>
     private const int FlushThreshold = 64 * 1024;
 
     private readonly ConnectionContext _connection;
@@ -31,6 +32,7 @@ internal sealed class RecordSession : IDisposable
     private readonly Lock _lock = new();
     private readonly Stack<RecordBatch> _free = new();
     private RecordBatch? _awaited;
+    private bool _isUsed;
     private bool _peerGone;
 
     public RecordSession(ConnectionContext connection, RecordOptions options, RecordAck ack, RecordWriter writer, TimeProvider time)
@@ -45,7 +47,7 @@ internal sealed class RecordSession : IDisposable
     public async Task RunAsync()
     {
         using var _ = this;
-        _connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static session => ((RecordSession)session).CheckTime(), this);
+        _connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static session => ((RecordSession)session).OnHeartbeat(), this);
         await using var drain = _draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), _connection.Transport.Input);
         var answering = AnswerAsync();
         ProtocolException? violation = null;
@@ -99,7 +101,7 @@ internal sealed class RecordSession : IDisposable
                     batch ??= NewBatch();
                     batch.Add(message, _options.Deduplicate);
                     if (_options.Once) break;
-                    if (batch.Count < RecordBatch.MostRecords) continue;
+                    if (!batch.IsFull) continue;
                     await SubmitAsync(batch);
                     batch = null;
                 }
@@ -159,29 +161,41 @@ internal sealed class RecordSession : IDisposable
             lock (_lock) _awaited = batch;
             var failure = await batch.ResultAsync();
             lock (_lock) _awaited = null;
-            if (failure is null) Acknowledge(output, batch);
-            else Refuse(output, batch, failure);
+            if (failure is null) await AcknowledgeAsync(output, batch);
+            else await RefuseAsync(output, batch, failure);
             var isFollowed = _inFlight.Reader.TryPeek(out var next) && next.IsCompleted;
             if (!isFollowed || output.UnflushedBytes >= FlushThreshold) await FlushAsync(output);
-            if (failure is null) Keep(batch);
+            // One whose time ran out is the store's still.
+            if (failure is not RecordTimeoutException) Keep(batch);
             _slots.Release();
         }
     }
 
-    private void Acknowledge(PipeWriter output, RecordBatch batch)
+    private async ValueTask AcknowledgeAsync(PipeWriter output, RecordBatch batch)
     {
         _writer.Metrics.Stored(batch);
         if (_feature is not null) _feature.Messages += batch.Count;
-        if (!_peerGone) _ack.Write(output, batch);
+        for (var next = 0; next < batch.Count && !_peerGone;)
+        {
+            next = _ack.Write(output, batch, next, FlushThreshold);
+            if (next < batch.Count) await FlushAsync(output);
+        }
+
         if (_options.Once) _feature?.TrySetOutcome(ConnectionOutcome.Completed);
     }
 
     /// <summary>Tells the sender, and ends the connection where it could not tell which answer is whose, or would not listen.</summary>
-    private void Refuse(PipeWriter output, RecordBatch batch, RecordStoreException failure)
+    private async ValueTask RefuseAsync(PipeWriter output, RecordBatch batch, RecordStoreException failure)
     {
         _writer.Metrics.Refused(batch, failure.Code);
-        var isTold = _ack.IsSilent && _leaving.IsCancellationRequested;
-        if (!_peerGone && !isTold) _ack.WriteError(output, failure.Code, batch.Count);
+        // Where nothing answers messages one line tells of all.
+        var lines = !_ack.IsSilent ? batch.Count : _leaving.IsCancellationRequested ? 0 : 1;
+        while (lines > 0 && !_peerGone)
+        {
+            lines = RecordAck.WriteError(output, failure.Code, lines, FlushThreshold);
+            if (lines > 0) await FlushAsync(output);
+        }
+
         if (!_ack.IsSilent && !_options.Once && failure is not RecordTimeoutException) return;
         _feature?.TrySetOutcome(ConnectionOutcome.StorageUnavailable);
         Leave();
@@ -198,7 +212,14 @@ internal sealed class RecordSession : IDisposable
         if (output.UnflushedBytes > 0 && !_peerGone) _peerGone = (await output.FlushAsync()).IsCompleted;
     }
 
-    /// <summary>On Kestrel's heartbeat: a record whose time is over is refused, though it may yet be stored.</summary>
+    /// <summary>Once a second, from Kestrel.</summary>
+    private void OnHeartbeat()
+    {
+        CheckTime();
+        ReleaseUnused();
+    }
+
+    /// <summary>A record whose time is over is refused, though it may yet be stored.</summary>
     private void CheckTime()
     {
         var now = _time.GetTimestamp();
@@ -210,10 +231,27 @@ internal sealed class RecordSession : IDisposable
         }
     }
 
+    /// <summary>Where nothing came for a heartbeat, one small batch stays for what comes next.</summary>
+    private void ReleaseUnused()
+    {
+        lock (_lock)
+        {
+            if (!_isUsed && _free.TryPop(out var batch))
+            {
+                _free.Clear();
+                batch.Shrink();
+                _free.Push(batch);
+            }
+
+            _isUsed = false;
+        }
+    }
+
     private RecordBatch NewBatch()
     {
         lock (_lock)
         {
+            _isUsed = true;
             if (!_free.TryPop(out var batch)) batch = new(_feature?.Endpoint ?? "", _remote);
             batch.Clear(_time.GetUtcNow());
             return batch;

@@ -2,13 +2,17 @@ using System.IO.Pipelines;
 
 namespace Perch.Protocols.Tests.Record;
 
-/// <summary>Counts the flushes of a session; fails them when it is told to.</summary>
+/// <summary>Counts the flushes of a session, and what they flush; fails them when it is told to.</summary>
 internal sealed class FlushCounter(PipeWriter inner) : PipeWriter
 {
     private volatile int _flushes;
+    private long _mostUnflushed;
     private volatile Exception? _failure;
 
     public int Flushes => _flushes;
+
+    /// <summary>The most bytes that one of them had to send.</summary>
+    public long MostUnflushed => Interlocked.Read(ref _mostUnflushed);
 
     public Exception? Failure { get => _failure; set => _failure = value; }
 
@@ -25,6 +29,7 @@ internal sealed class FlushCounter(PipeWriter inner) : PipeWriter
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
         Interlocked.Increment(ref _flushes);
+        Interlocked.Exchange(ref _mostUnflushed, Math.Max(_mostUnflushed, inner.UnflushedBytes));
         return Failure is { } failure ? throw failure : inner.FlushAsync(cancellationToken);
     }
 

@@ -68,6 +68,15 @@ internal sealed class LoneSession : IAsyncDisposable
         Queue.Release(records, bytes);
     }
 
+    /// <summary>Has the store fail, and gives the batch's room back.</summary>
+    public void Fail(RecordBatch batch, RecordStoreException failure)
+    {
+        var (records, bytes) = (batch.Count, batch.Bytes);
+        _taken.Remove(batch);
+        Assert.True(batch.TryComplete(failure));
+        Queue.Release(records, bytes);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (!Served.IsCompleted)

@@ -23,7 +23,7 @@ public sealed class RecordAckTests
         batch.SetId(1, long.MaxValue);
         var output = new ArrayBufferWriter<byte>();
         var ack = new RecordAck(template);
-        ack.Write(output, batch);
+        Assert.Equal(3, ack.Write(output, batch, 0, int.MaxValue));
         Assert.Equal(expected, Encoding.UTF8.GetString(output.WrittenSpan));
         Assert.Equal(template.Length == 0, ack.IsSilent);
     }
@@ -38,18 +38,33 @@ public sealed class RecordAckTests
         var batch = Batches.Of([.. Enumerable.Repeat("x", 100)]);
         for (var i = 0; i < 100; i++) batch.SetId(i, long.MaxValue - i);
         var output = new ArrayBufferWriter<byte>();
-        new RecordAck(template).Write(output, batch);
+        new RecordAck(template).Write(output, batch, 0, int.MaxValue);
         var expected = string.Concat(Enumerable.Range(0, 100).Select(i => template.Replace("{id}", $"{long.MaxValue - i}")));
         Assert.Equal(expected, Encoding.UTF8.GetString(output.WrittenSpan));
     }
 
+    [Fact]
+    public void Write_MoreThanTheBound_GoesOnWhereItEnded()
+    {
+        var batch = Batches.Of("a", "b", "c", "d", "e");
+        for (var i = 0; i < 5; i++) batch.SetId(i, i);
+        var output = new ArrayBufferWriter<byte>();
+        var ack = new RecordAck("OK {id}\n");
+        // Five bytes each: the third is the one that passes the bound.
+        Assert.Equal(3, ack.Write(output, batch, 0, most: 11));
+        Assert.Equal("OK 0\nOK 1\nOK 2\n", Encoding.UTF8.GetString(output.WrittenSpan));
+        Assert.Equal(5, ack.Write(output, batch, 3, most: 11));
+        Assert.Equal("OK 0\nOK 1\nOK 2\nOK 3\nOK 4\n", Encoding.UTF8.GetString(output.WrittenSpan));
+    }
+
     [Theory]
-    [InlineData("OK\n", 3, 3)]
-    [InlineData("", 3, 1)]
-    public void WriteError_Refused_IsOneLineForEachThatWouldBeAnswered(string template, int records, int lines)
+    [InlineData(3, int.MaxValue, 3)]
+    [InlineData(0, int.MaxValue, 0)]
+    [InlineData(3, 40, 2)]
+    public void WriteError_Refused_IsALineEachUntilTheBound(int records, int most, int lines)
     {
         var output = new ArrayBufferWriter<byte>();
-        new RecordAck(template).WriteError(output, "full", records);
+        Assert.Equal(records - lines, RecordAck.WriteError(output, "full", records, most));
         Assert.Equal(string.Concat(Enumerable.Repeat("ERR full not stored, send it again\n", lines)), Encoding.UTF8.GetString(output.WrittenSpan));
     }
 

@@ -33,6 +33,18 @@ public sealed class RecordSessionTests
     }
 
     [Fact]
+    public async Task Read_MoreBytesThanABatchHolds_AreSeveralBatches()
+    {
+        const int Length = 60_000;
+        await using var session = new LoneSession(Line());
+        await session.SendAsync(string.Concat(Enumerable.Repeat(new string('x', Length) + "\n", 10)));
+        var batches = session.Take();
+        Assert.Equal([4, 4, 2], batches.Select(batch => batch.Count));
+        // Each can be kept.
+        Assert.All(batches, batch => Assert.InRange(batch.Held, 1, 300 * 1024));
+    }
+
+    [Fact]
     public async Task Drain_PartOfAMessageInHand_IsWaitedFor()
     {
         await using var session = new LoneSession(Line());
@@ -177,6 +189,22 @@ public sealed class RecordSessionTests
         Assert.Same(output.Failure, await Assert.ThrowsAsync<IOException>(() => session.Served.Soon()));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Answers_ManyOfABatch_AreFlushedOnTheWay(bool stored)
+    {
+        FlushCounter? output = null;
+        var answer = stored ? new string('k', 99) + "\n" : "ERR full not stored, send it again\n";
+        await using var session = new LoneSession(new() { Framing = Framing.Line, Ack = answer }, output: inner => output = new(inner));
+        await session.SendAsync(new string('\n', RecordBatch.MostRecords));
+        var batch = Assert.Single(session.Take());
+        if (stored) session.Commit(batch, 1);
+        else session.Fail(batch, new RecordStoreException("full", "no space left"));
+        await session.ExpectAsync(string.Concat(Enumerable.Repeat(answer, RecordBatch.MostRecords)));
+        Assert.InRange(output!.MostUnflushed, 1, (64 * 1024) + answer.Length);
+    }
+
     [Fact]
     public async Task Answers_Silent_NothingIsFlushed()
     {
@@ -211,6 +239,68 @@ public sealed class RecordSessionTests
         }
 
         Assert.InRange(seen.Count, 1, 3);
+    }
+
+    [Fact]
+    public async Task Batches_Refused_AreUsedAgain()
+    {
+        await using var session = new LoneSession(Line(inFlight: 2));
+        var seen = new HashSet<RecordBatch>(ReferenceEqualityComparer.Instance);
+        for (var i = 1; i <= 20; i++)
+        {
+            await session.SendAsync($"m{i}\n");
+            await Bounded.UntilAsync(() => session.Queue.Records > 0);
+            var batch = Assert.Single(session.Take());
+            seen.Add(batch);
+            session.Fail(batch, new RecordStoreException("full", "no space left"));
+            await session.ExpectAsync("ERR full not stored, send it again\n");
+        }
+
+        Assert.InRange(seen.Count, 1, 3);
+    }
+
+    [Fact]
+    public async Task Batches_AfterABurst_GiveTheirMemoryBack()
+    {
+        const int Bursts = 4;
+        const int BurstBytes = 200 * 1024;
+        await using var session = new LoneSession(Line(Bursts));
+        for (var i = 0; i < Bursts; i++) await session.SendAsync(new string('x', BurstBytes) + "\n");
+        await AnswerAsync();
+        // A heartbeat that finds it used, and one that does not.
+        session.Connection.Heartbeat();
+        session.Connection.Heartbeat();
+        for (var i = 0; i < Bursts; i++) await session.SendAsync("x\n");
+        // The last may have been on its way back while the heart beat.
+        Assert.InRange(session.Take().Sum(batch => batch.Held), 1, BurstBytes * 3 / 2);
+
+        async Task AnswerAsync()
+        {
+            foreach (var batch in session.Take())
+            {
+                session.Commit(batch, 1);
+                await session.ExpectAsync("OK 1\n");
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Batches_InUse_KeepTheirMemory()
+    {
+        await using var session = new LoneSession(Line(inFlight: 1));
+        var seen = new HashSet<RecordBatch>(ReferenceEqualityComparer.Instance);
+        for (var i = 1; i <= 10; i++)
+        {
+            await session.SendAsync(new string('x', 100_000) + "\n");
+            await Bounded.UntilAsync(() => session.Queue.Records > 0);
+            var batch = Assert.Single(session.Take());
+            seen.Add(batch);
+            session.Commit(batch, i);
+            await session.ExpectAsync($"OK {i}\n");
+            session.Connection.Heartbeat();
+        }
+
+        Assert.InRange(seen.Count, 1, 2);
     }
 
     [Fact]
