@@ -18,6 +18,9 @@ internal sealed class RecordSession : IDisposable
     /// <summary>About the most of answers that is written before the peer has to take some.</summary>
     private const int FlushThreshold = 64 * 1024;
 
+    /// <summary>How often a clock of the session's own looks, which takes Kestrel's place where that has stopped.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
     private readonly ConnectionContext _connection;
     private readonly RecordOptions _options;
     private readonly RecordAck _ack;
@@ -32,6 +35,7 @@ internal sealed class RecordSession : IDisposable
     private readonly Lock _lock = new();
     private readonly Stack<RecordBatch> _free = new();
     private RecordBatch? _awaited;
+    private ITimer? _drainClock;
     private bool _isUsed;
     private bool _peerGone;
 
@@ -48,7 +52,7 @@ internal sealed class RecordSession : IDisposable
     {
         using var _ = this;
         _connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static session => ((RecordSession)session).OnHeartbeat(), this);
-        await using var drain = _draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), _connection.Transport.Input);
+        await using var drain = _draining.UnsafeRegister(static session => ((RecordSession)session!).OnDrain(), this);
         var answering = AnswerAsync();
         ProtocolException? violation = null;
         try
@@ -77,6 +81,7 @@ internal sealed class RecordSession : IDisposable
 
     public void Dispose()
     {
+        _drainClock?.Dispose();
         _slots.Dispose();
         _leaving.Dispose();
     }
@@ -159,6 +164,8 @@ internal sealed class RecordSession : IDisposable
         await foreach (var batch in _inFlight.Reader.ReadAllAsync(CancellationToken.None))
         {
             lock (_lock) _awaited = batch;
+            // Where the store hangs, what is behind the first that ran out of time need not wait for a heartbeat each.
+            if (_leaving.IsCancellationRequested) CheckTime();
             var failure = await batch.ResultAsync();
             lock (_lock) _awaited = null;
             if (failure is null) await AcknowledgeAsync(output, batch);
@@ -212,11 +219,18 @@ internal sealed class RecordSession : IDisposable
         if (output.UnflushedBytes > 0 && !_peerGone) _peerGone = (await output.FlushAsync()).IsCompleted;
     }
 
-    /// <summary>Once a second, from Kestrel.</summary>
+    /// <summary>Once a second, from Kestrel, until the drain begins.</summary>
     private void OnHeartbeat()
     {
         CheckTime();
         ReleaseUnused();
+    }
+
+    /// <summary>Kestrel's heartbeats end here, but not the time that a record may wait.</summary>
+    private void OnDrain()
+    {
+        _drainClock = _time.CreateTimer(static session => ((RecordSession)session!).CheckTime(), this, Tick, Tick);
+        _connection.Transport.Input.CancelPendingRead();
     }
 
     /// <summary>A record whose time is over is refused, though it may yet be stored.</summary>

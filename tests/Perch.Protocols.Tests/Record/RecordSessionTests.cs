@@ -304,6 +304,39 @@ public sealed class RecordSessionTests
     }
 
     [Fact]
+    public async Task Drain_StoreHangs_IsRefusedWhenItsTimeIsOverWithoutAHeartbeat()
+    {
+        var time = new SteppedTime();
+        await using var session = new LoneSession(Line(), time: time);
+        await session.SendAsync("a\n");
+        Assert.Equal(0, time.Timers);
+        session.Connection.RequestClose();
+        time.Advance(TimeSpan.FromSeconds(10));
+        Assert.False(Assert.Single(session.Take()).IsCompleted);
+        var answer = session.Connection.ReceiveTextAsync(Unavailable.Length);
+        await Bounded.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return answer.IsCompleted;
+        });
+        Assert.Equal(Unavailable, await answer);
+        await session.Served.Soon();
+        Assert.Equal(0, time.Timers);
+    }
+
+    [Fact]
+    public async Task Heartbeat_TimeIsOver_ThoseBehindItAreRefusedWithIt()
+    {
+        var time = new SteppedTime();
+        await using var session = new LoneSession(Line(), time: time);
+        for (var i = 0; i < 4; i++) await session.SendAsync($"m{i}\n");
+        time.Advance(TimeSpan.FromSeconds(11));
+        await session.ExpectOfHeartbeatAsync(Unavailable);
+        await session.ExpectAsync(string.Concat(Enumerable.Repeat(Unavailable, 3)));
+        await session.Served.Soon();
+    }
+
+    [Fact]
     public async Task Heartbeat_TimeIsOver_RefusesAndNeverUsesTheBatchAgain()
     {
         var time = new SteppedTime();
@@ -399,6 +432,8 @@ public sealed class RecordSessionTests
         session.Commit(Assert.Single(session.Take()), 2);
         await session.ExpectAsync("OK 2\n");
     }
+
+    private const string Unavailable = "ERR unavailable not stored, send it again\n";
 
     private static RecordOptions Line(int inFlight = 4) => new() { Framing = Framing.Line, Ack = "OK {id}\n", MaxInFlight = inFlight };
 }
