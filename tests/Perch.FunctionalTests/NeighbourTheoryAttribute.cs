@@ -4,11 +4,14 @@ namespace Perch.FunctionalTests;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class NeighbourTheoryAttribute : TheoryAttribute
 {
-    public NeighbourTheoryAttribute(string program)
+    /// <inheritdoc cref="NeighbourFactAttribute(string, Capability)"/>
+    public NeighbourTheoryAttribute(string program, Capability capability = Capability.None)
     {
-        Program = program;
-        Skip = NeighbourFactAttribute.SkipReason(program);
+        (Program, Capability) = (program, capability);
+        Skip = NeighbourFactAttribute.SkipReason(program, capability);
     }
 
     public string Program { get; }
+
+    public Capability Capability { get; }
 }

@@ -53,6 +53,14 @@ internal sealed class Neighbour : IAsyncDisposable
         return neighbour.Output;
     }
 
+    /// <summary>Sends it a signal that ends it, and waits until it has.</summary>
+    public async Task EndAsync(int signal)
+    {
+        ServerProcess.Signal(_process.Id, signal);
+        using var limit = new CancellationTokenSource(Poll.Deadline);
+        await _process.WaitForExitAsync(limit.Token);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited) _process.Kill();

@@ -80,7 +80,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public async Task<Client> ConnectAsync(string endpoint) => await Client.ConnectAsync(await Admin.GetPortAsync(endpoint));
 
-    public void Signal(int signal) => Assert.Equal(0, Kill(Id, signal));
+    public void Signal(int signal) => Signal(Id, signal);
+
+    public static void Signal(int process, int signal) => Assert.Equal(0, Kill(process, signal));
 
     public async Task<Ended> WaitForExitAsync()
     {
@@ -97,6 +99,13 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     {
         _process.Refresh();
         return _process.WorkingSet64;
+    }
+
+    /// <summary>The most that was ever resident.</summary>
+    public long PeakWorkingSet()
+    {
+        _process.Refresh();
+        return _process.PeakWorkingSet64;
     }
 
     public async ValueTask DisposeAsync()

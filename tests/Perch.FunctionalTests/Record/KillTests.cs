@@ -2,8 +2,6 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Record.Sqlite;
-using SQLitePCL;
 
 namespace Perch.FunctionalTests.Record;
 
@@ -45,8 +43,8 @@ public sealed class KillTests
 
     private static void Verify(string path, List<Sender> senders, bool deduplicate)
     {
-        Assert.Equal(["ok"], Query(path, "PRAGMA integrity_check"));
-        var rows = Query(path, "SELECT data FROM logs ORDER BY id").Select(row => row.Split(' ')).ToLookup(row => row[0], row => int.Parse(row[1], CultureInfo.InvariantCulture));
+        Assert.Equal(["ok"], DatabaseFile.Query(path, "PRAGMA integrity_check"));
+        var rows = DatabaseFile.Query(path, "SELECT data FROM logs ORDER BY id").Select(row => row.Split(' ')).ToLookup(row => row[0], row => int.Parse(row[1], CultureInfo.InvariantCulture));
         foreach (var sender in senders)
         {
             var stored = rows[sender.Name].ToList();
@@ -56,23 +54,6 @@ public sealed class KillTests
             Assert.Equal(Enumerable.Range(0, distinct.Count), distinct);
             Assert.True(distinct.Count >= sender.Acknowledged, $"{sender.Name}: {sender.Acknowledged} acknowledged, {distinct.Count} stored");
             if (deduplicate) Assert.Equal(distinct.Count, stored.Count);
-        }
-    }
-
-    private static List<string> Query(string path, string sql)
-    {
-        // Gives SQLitePCL its library.
-        _ = SqliteLibrary.Instance;
-        Assert.Equal(raw.SQLITE_OK, raw.sqlite3_open(path, out var database));
-        using (database)
-        {
-            Assert.Equal(raw.SQLITE_OK, raw.sqlite3_prepare_v2(database, sql, out var statement));
-            using (statement)
-            {
-                var rows = new List<string>();
-                while (raw.sqlite3_step(statement) == raw.SQLITE_ROW) rows.Add(raw.sqlite3_column_text(statement, 0).utf8_to_string());
-                return rows;
-            }
         }
     }
 
