@@ -16,6 +16,13 @@ if (args is ["records-postgres", var connectionString])
     return 0;
 }
 
+if (args is ["records-rows", ..] && args.Length <= 2)
+{
+    var rows = args.Length == 2 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 10_000_000;
+    await new RowsComparison(rows, rounds: 5, TimeSpan.FromSeconds(3)).RunAsync();
+    return 0;
+}
+
 var options = args.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
 string Option(string key, string otherwise) => options.GetValueOrDefault(key, otherwise);
 if (args.Length % 2 == 1 || options.Keys.Except(["--servers", "--case", "--rounds", "--seconds"]).Any() || !BenchCase.All.ContainsKey(Option("--case", "echo")))
@@ -27,6 +34,7 @@ if (args.Length % 2 == 1 || options.Keys.Except(["--servers", "--case", "--round
           --case {string.Join('|', BenchCase.All.Keys)} (default echo)
           records: the record endpoint against bare loops over SQLite
           records-postgres CONNECTIONSTRING: the record endpoint over PostgreSQL against a bare COPY
+          records-rows [ROWS]: records with so many rows (default 10,000,000) against 10,000, in TMPDIR
           --rounds N (default 9)   --seconds S of each measurement (default 3)
         """);
     return 2;

@@ -10,15 +10,23 @@ internal sealed class ServerProcess : IDisposable
 {
     public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record"];
 
-    private readonly Process _process;
-    private readonly DirectoryInfo _folder;
+    private const string AdminLabel = "Now listening on: ";
 
-    private ServerProcess(string name, Process process, DirectoryInfo folder, IPEndPoint endPoint) =>
-        (Name, _process, _folder, EndPoint) = (name, process, folder, endPoint);
+    private static readonly object Record = new { Port = 0, Protocol = "record", Options = new { Framing = "Line", Ack = "OK {id}\n" } };
+
+    private readonly Process _process;
+    private readonly DirectoryInfo? _ownFolder;
+
+    private ServerProcess(string name, Process process, DirectoryInfo? ownFolder, Uri? admin, IPEndPoint endPoint) =>
+        (Name, _process, _ownFolder, Admin, EndPoint) = (name, process, ownFolder, admin, endPoint);
 
     public string Name { get; }
 
+    /// <summary>The endpoint <c>bench</c>.</summary>
     public IPEndPoint EndPoint { get; }
+
+    /// <summary>Null where the server is a bare one.</summary>
+    public Uri? Admin { get; }
 
     /// <summary>User and system time since the start.</summary>
     public TimeSpan CpuTime
@@ -30,9 +38,11 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    public static async Task<ServerProcess> StartAsync(string name)
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="kept">The folder that it works in; without it, one that is deleted with it.</param>
+    public static async Task<ServerProcess> StartAsync(string name, DirectoryInfo? kept = null)
     {
-        var folder = Directory.CreateTempSubdirectory("perch-bench-");
+        var folder = kept ?? Directory.CreateTempSubdirectory("perch-bench-");
         var isPerch = name.StartsWith("perch", StringComparison.Ordinal);
         var assembly = Path.Combine(AppContext.BaseDirectory, isPerch ? "perch-server.dll" : "Perch.Benchmarks.dll");
         string[] arguments = isPerch ? ["--contentRoot", folder.FullName] : ["serve", name];
@@ -42,20 +52,30 @@ internal sealed class ServerProcess : IDisposable
             ? ["taskset", "-c", "0", "dotnet", assembly, .. arguments]
             : ["dotnet", assembly, .. arguments];
         var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, UseShellExecute = false })!;
-        var port = 0;
-        while (port == 0 && await process.StandardOutput.ReadLineAsync() is { } line) port = await PortIn(line);
+        var (port, admin) = (0, default(Uri));
+        while (port == 0 && await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (line.StartsWith("port ", StringComparison.Ordinal)) port = int.Parse(line["port ".Length..]);
+            if (line.IndexOf(AdminLabel, StringComparison.Ordinal) is not (var at and >= 0)) continue;
+            admin = new(line[(at + AdminLabel.Length)..].Trim());
+            port = await PortAsync(admin, "bench");
+        }
+
         if (port == 0) throw new InvalidOperationException($"{name} did not start: exit code {process.ExitCode}.");
         // What it goes on to print is read away, so that it never waits for us.
         _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
-        return new(name, process, folder, new IPEndPoint(IPAddress.Loopback, port));
+        return new(name, process, kept is null ? folder : null, admin, new IPEndPoint(IPAddress.Loopback, port));
     }
+
+    /// <summary>Another endpoint of Perch.</summary>
+    public async Task<IPEndPoint> FindAsync(string endpoint) => new(IPAddress.Loopback, await PortAsync(Admin!, endpoint));
 
     public void Dispose()
     {
         _process.Kill();
         _process.WaitForExit();
         _process.Dispose();
-        _folder.Delete(recursive: true);
+        _ownFolder?.Delete(recursive: true);
     }
 
     /// <summary>The whole pipeline with its defaults, telemetry and logging: an echo without prefix, of messages up to 64 KiB.</summary>
@@ -63,13 +83,13 @@ internal sealed class ServerProcess : IDisposable
     {
         Perch = new
         {
-            Endpoints = new Dictionary<string, object>
+            Endpoints = name switch
             {
-                ["bench"] = name switch
+                "perch-discard" => new() { ["bench"] = new { Port = 0, Protocol = "discard" } },
+                "perch-record" => new() { ["bench"] = Record, ["other"] = Record },
+                _ => new Dictionary<string, object>
                 {
-                    "perch-discard" => new { Port = 0, Protocol = "discard" },
-                    "perch-record" => new { Port = 0, Protocol = "record", Options = new { Framing = "Line", Ack = "OK {id}\n" } },
-                    _ => new { Port = 0, Protocol = name.Replace("perch", "echo", StringComparison.Ordinal), Options = new { Prefix = "", MaxMessageBytes = 65536 } },
+                    ["bench"] = new { Port = 0, Protocol = name.Replace("perch", "echo", StringComparison.Ordinal), Options = new { Prefix = "", MaxMessageBytes = 65536 } },
                 },
             },
         },
@@ -77,13 +97,10 @@ internal sealed class ServerProcess : IDisposable
         Serilog = new { MinimumLevel = new { Override = new Dictionary<string, string> { ["Perch.Connections"] = "Warning" } } },
     });
 
-    private static async Task<int> PortIn(string line)
+    private static async Task<int> PortAsync(Uri admin, string endpoint)
     {
-        if (line.StartsWith("port ", StringComparison.Ordinal)) return int.Parse(line["port ".Length..]);
-        const string AdminLabel = "Now listening on: ";
-        if (line.IndexOf(AdminLabel, StringComparison.Ordinal) is var at && at < 0) return 0;
         using var client = new HttpClient();
-        var endpoints = await client.GetFromJsonAsync<JsonElement>(new Uri($"{line[(at + AdminLabel.Length)..].Trim()}/endpoints"));
-        return endpoints[0].GetProperty("port").GetInt32();
+        var endpoints = await client.GetFromJsonAsync<JsonElement>(new Uri(admin, "/endpoints"));
+        return endpoints.EnumerateArray().Single(row => row.GetProperty("name").ValueEquals(endpoint)).GetProperty("port").GetInt32();
     }
 }
