@@ -110,7 +110,7 @@ internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics met
 
     private static partial class Log
     {
-        [LoggerMessage(4450, LogLevel.Error, "Records cannot be stored ({Code}): {Problem}. Their senders are told; the store is tried once a second", EventName = "RecordStoreFailed")]
+        [LoggerMessage(4450, LogLevel.Error, "Records cannot be stored ({Code}); their senders are told so, and the store is tried once a second: {Problem}", EventName = "RecordStoreFailed")]
         public static partial void Failed(ILogger logger, string code, string problem, Exception? exception);
 
         [LoggerMessage(4451, LogLevel.Information, "Records are stored again", EventName = "RecordStoreMended")]
