@@ -6,7 +6,13 @@ if (args is ["serve", var name]) return await BareServer.RunAsync(name);
 
 if (args is ["records"])
 {
-    await new RecordComparison(rounds: 5, TimeSpan.FromSeconds(3)).RunAsync();
+    await new RecordComparison(rounds: 5, TimeSpan.FromSeconds(3)).RunPipelinedAsync();
+    return 0;
+}
+
+if (args is ["records-lone"])
+{
+    await new RecordComparison(rounds: 9, TimeSpan.FromSeconds(1)).RunLoneAsync();
     return 0;
 }
 
@@ -32,7 +38,7 @@ if (args.Length % 2 == 1 || options.Keys.Except(["--servers", "--case", "--round
         Compares servers in interleaved rounds: server CPU per message, and ratios to the first server of the list.
           --servers {string.Join(',', ServerProcess.Names)} (default bare,perch)
           --case {string.Join('|', BenchCase.All.Keys)} (default echo)
-          records: the record endpoint against bare loops over SQLite
+          records, records-lone: the record endpoint against bare loops over SQLite; many lines, or one at a time
           records-postgres CONNECTIONSTRING: the record endpoint over PostgreSQL against a bare COPY
           records-rows [ROWS]: records with so many rows (default 10,000,000) against 10,000, in TMPDIR
           --rounds N (default 9)   --seconds S of each measurement (default 3)

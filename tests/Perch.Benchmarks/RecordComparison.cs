@@ -3,29 +3,38 @@ namespace Perch.Benchmarks;
 /// <summary>The record endpoint against bare loops over the same library, in interleaved rounds on the same disk.</summary>
 internal sealed class RecordComparison(int rounds, TimeSpan duration)
 {
-    private static readonly (string Name, int Connections, int Depth)[] Loads = [("50 connections, 256 lines under way each", 50, 256), ("1 connection, a line at a time", 1, 1)];
+    /// <summary>As many as the server takes, against transactions of 1,000 and against the tutorial's way.</summary>
+    public async Task RunPipelinedAsync()
+    {
+        const string Name = "50 connections, 256 lines under way each";
+        var (ours, bare, tutorial) = await MeasureAsync(connections: 50, depth: 256, rowsOfTransaction: 1000);
+        Print($"{Name}; bare: transactions of 1,000", ours, bare);
+        Print($"{Name}; bare: the tutorial's way", ours, tutorial);
+    }
 
-    public async Task RunAsync()
+    /// <summary>One line at a time, against a commit for each row.</summary>
+    public async Task RunLoneAsync()
+    {
+        var (ours, bare, _) = await MeasureAsync(connections: 1, depth: 1, rowsOfTransaction: 1);
+        Print("1 connection, a line at a time; bare: transactions of 1", ours, bare);
+    }
+
+    private async Task<(List<double> Ours, List<double> Bare, List<double> Tutorial)> MeasureAsync(int connections, int depth, int rowsOfTransaction)
     {
         using var server = await ServerProcess.StartAsync("perch-record");
-        using var bare = new BareSqlite();
-        bare.RowsPerSecond(TimeSpan.FromSeconds(1), 1000);
-        PrintHead();
-        foreach (var (name, connections, depth) in Loads)
+        using var sqlite = new BareSqlite();
+        sqlite.RowsPerSecond(TimeSpan.FromSeconds(1), rowsOfTransaction);
+        await new RecordLoad(server.EndPoint, connections, depth).RunAsync(TimeSpan.FromSeconds(2));
+        var (ours, bare, tutorial) = (new List<double>(), new List<double>(), new List<double>());
+        for (var round = 0; round < rounds; round++)
         {
-            var rowsOfTransaction = depth == 1 ? 1 : 1000;
-            await new RecordLoad(server.EndPoint, connections, depth).RunAsync(TimeSpan.FromSeconds(2));
-            var (ours, theirs, tutorial) = (new List<double>(), new List<double>(), new List<double>());
-            for (var round = 0; round < rounds; round++)
-            {
-                ours.Add(await new RecordLoad(server.EndPoint, connections, depth).RunAsync(duration));
-                theirs.Add(bare.RowsPerSecond(duration, rowsOfTransaction));
-                if (depth > 1) tutorial.Add(bare.TutorialRowsPerSecond(duration));
-            }
-
-            Print($"{name}; bare: transactions of {rowsOfTransaction}", ours, theirs);
-            if (depth > 1) Print($"{name}; bare: the tutorial's way", ours, tutorial);
+            ours.Add(await new RecordLoad(server.EndPoint, connections, depth).RunAsync(duration));
+            bare.Add(sqlite.RowsPerSecond(duration, rowsOfTransaction));
+            if (depth > 1) tutorial.Add(sqlite.TutorialRowsPerSecond(duration));
         }
+
+        PrintHead();
+        return (ours, bare, tutorial);
     }
 
     public static void PrintHead()
