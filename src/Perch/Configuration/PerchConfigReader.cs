@@ -92,7 +92,7 @@ internal sealed class PerchConfigReader(
         else if (!found.Serves(settings.Transport))
         {
             faults.Add(new($"{section.Path}:Protocol", $"'{found.Name}' does not serve {(settings.Transport == EndpointTransport.Udp ? "UDP" : "TCP")}",
-                $"Write another Transport, or one of: {string.Join(", ", protocols.NamesFor(settings.Transport))}"));
+                protocols.NamesFor(settings.Transport).ToList() is { Count: > 0 } others ? $"Write another Transport, or one of: {string.Join(", ", others)}" : "Write another Transport"));
         }
 
         return found;
