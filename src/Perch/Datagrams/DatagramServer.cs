@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
 using Perch.Endpoints;
-using Perch.Wire;
 
 namespace Perch.Datagrams;
 
@@ -20,17 +19,15 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     /// <summary>What is still taken from the receive buffer when the drain has begun, at most.</summary>
     private const int LastBatches = 64;
 
-    /// <summary>How many bytes of an error and of what it answers are compared.</summary>
-    private const int ErrorMarkBytes = 4;
-
     private static readonly TimeSpan ErrorPause = TimeSpan.FromMilliseconds(10);
 
     private readonly Endpoint _owner;
     private readonly PipelineServices _services;
     private readonly DatagramChannel _channel;
     private readonly DatagramTraffic _traffic;
-    private readonly ReplyRates _rates;
-    private readonly LogGate _faults;
+    private readonly ReplyGate _gate;
+    private readonly DatagramFailures _failures;
+    private readonly LogGate _errors;
     private readonly DatagramContext[] _ring = new DatagramContext[DatagramChannel.BatchSize];
     private readonly DatagramContext[] _replies = new DatagramContext[DatagramChannel.BatchSize];
     private readonly Lock _lock = new();
@@ -39,6 +36,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     private readonly CancellationTokenSource _aborted = new();
     private readonly ManualResetEventSlim _stopping = new();
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SessionTable _sessions;
     private volatile bool _threadLeft;
     private bool _closed;
     private int _inHand;
@@ -51,8 +49,10 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     {
         (_channel, _owner, _services, Name) = (channel, owner, services, owner.Config.Name);
         _traffic = services.Registry.TrafficOf(Name, owner.Config.Protocol.Name).Datagrams();
-        _rates = new(services.Time.TimestampFrequency);
-        _faults = new(services.Time);
+        _gate = new(_traffic, services.Time);
+        _failures = new(_traffic, Name, services);
+        _errors = new(services.Time);
+        _sessions = new(this, channel, owner, services);
         (Draining, Aborted) = (_draining.Token, _aborted.Token);
         for (var i = 0; i < _ring.Length; i++) _ring[i] = new(this);
         services.SourcePorts.Add(LocalEndPoint.Port);
@@ -60,6 +60,8 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     }
 
     public string Name { get; }
+
+    internal DatagramTraffic Traffic => _traffic;
 
     public IPEndPoint LocalEndPoint => _channel.LocalEndPoint;
 
@@ -120,7 +122,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
 
     public bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload)
     {
-        if (!MaySend(to.Peer, payload.Length, to.Budget, _owner.Config.Guards, _services.Time.GetTimestamp())) return false;
+        if (!MaySend(to.Peer, payload.Length, to.Budget)) return false;
         if (!_channel.TrySend(to, payload))
         {
             _traffic.Drop(DropReason.Send);
@@ -130,6 +132,17 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         _traffic.AddSent(1, payload.Length);
         return true;
     }
+
+    public bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve)
+    {
+        if (_stopping.IsSet || _owner.TryEnter() is not { } pipeline) return false;
+        if (_sessions.TryStart(with, port, serve, pipeline)) return true;
+        pipeline.Leave();
+        return false;
+    }
+
+    internal bool MaySend(in PeerAddress peer, int payload, int budget) =>
+        _gate.MaySend(peer, payload, budget, _owner.Config.Guards.RepliesPerSecond, _services.Time.GetTimestamp());
 
     /// <summary>A handler that had to wait is done.</summary>
     internal void Complete(DatagramContext context)
@@ -143,7 +156,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         }
         catch (Exception exception)
         {
-            isReply = Fail(context, exception);
+            isReply = _failures.TryWriteReply(context, exception);
         }
 
         if (isReply && pipeline.Answers) TrySend(context.Return, context.ReplyBuffer.Written);
@@ -165,7 +178,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
             }
             catch (Exception exception)
             {
-                if (_faults.TryPass(out var held)) Log.ReceiveFailed(_services.DatagramLogger, exception, Name, held);
+                if (_errors.TryPass(out var held)) Log.ReceiveFailed(_services.DatagramLogger, exception, Name, held);
                 if (_stopping.IsSet) break;
                 // A socket that always fails would else take a whole processor.
                 _stopping.Wait(ErrorPause);
@@ -190,13 +203,14 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
             for (var i = 0; i < count; i++)
             {
                 var context = _ring[i];
+                if (_sessions.TryDeliver(context)) continue;
                 bytes += context.Length;
                 if (!MayHandle(context, pipeline)) continue;
                 handled++;
                 var isReply = Handle(context, pipeline, i);
                 timing = pipeline.StopTiming(timing);
                 if (!isReply || !pipeline.Answers) continue;
-                if (MaySend(context.Peer, context.ReplyBuffer.Length, context.Budget, pipeline.Guards, now)) _replies[replies++] = context;
+                if (_gate.MaySend(context.Peer, context.ReplyBuffer.Length, context.Budget, pipeline.Guards.RepliesPerSecond, now)) _replies[replies++] = context;
             }
 
             pipeline.Handler.OnBurstEnd();
@@ -241,7 +255,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         }
         catch (Exception exception)
         {
-            return Fail(context, exception);
+            return _failures.TryWriteReply(context, exception);
         }
     }
 
@@ -263,50 +277,6 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         var taken = _channel.Send(replies, out var bytes);
         _traffic.AddSent(taken, bytes);
         if (taken < count) _traffic.Drop(DropReason.Send, count - taken);
-    }
-
-    private bool MaySend(in PeerAddress peer, int payload, int budget, GuardOptions guards, long now)
-    {
-        if (ReplyBudget.WireBytes(payload, peer.IsIPv4) > budget) _traffic.Drop(DropReason.Budget);
-        else if (!_rates.TryTake(peer, guards.RepliesPerSecond, now)) _traffic.Drop(DropReason.Rate);
-        else return true;
-        return false;
-    }
-
-    /// <returns>Whether the peer gets an error.</returns>
-    private bool Fail(DatagramContext context, Exception exception)
-    {
-        context.ReplyBuffer.Clear();
-        if (exception is not ProtocolException error)
-        {
-            _traffic.Drop(DropReason.Fault);
-            if (_faults.TryPass(out var held)) Log.Faulted(_services.DatagramLogger, exception, Name, held);
-            return false;
-        }
-
-        _traffic.Drop(DropReason.Malformed);
-        Log.Refused(_services.DatagramLogger, Name, context.Peer, error.Code, error.Message);
-        return TryWriteError(context, error);
-    }
-
-    private bool TryWriteError(DatagramContext context, ProtocolException error)
-    {
-        try
-        {
-            context.Pipeline.Handler.WriteError(context, error);
-        }
-        catch (Exception exception)
-        {
-            context.ReplyBuffer.Clear();
-            if (_faults.TryPass(out var held)) Log.Faulted(_services.DatagramLogger, exception, Name, held);
-        }
-
-        if (!context.ReplyBuffer.IsWritten) return false;
-        var reply = context.ReplyBuffer.Written;
-        var mark = reply[..Math.Min(ErrorMarkBytes, reply.Length)];
-        if (!context.Payload.Span.StartsWith(mark)) return true;
-        _traffic.Drop(DropReason.Error);
-        return false;
     }
 
     private void Abort()
@@ -337,13 +307,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         [LoggerMessage(3000, LogLevel.Warning, "Endpoint {Endpoint} asked for a receive buffer of {Asked} bytes and has {Granted}: raise net.core.rmem_max (sysctl), or lower ReceiveBufferBytes", EventName = "ReceiveBufferSmall")]
         public static partial void SmallBuffer(ILogger logger, string endpoint, int asked, int granted);
 
-        [LoggerMessage(3001, LogLevel.Error, "A handler of endpoint {Endpoint} threw; {Held} more since the last such line", EventName = "DatagramFaulted")]
-        public static partial void Faulted(ILogger logger, Exception exception, string endpoint, long held);
-
         [LoggerMessage(3002, LogLevel.Warning, "Endpoint {Endpoint} could not receive; {Held} more since the last such line", EventName = "DatagramReceiveFailed")]
         public static partial void ReceiveFailed(ILogger logger, Exception exception, string endpoint, long held);
-
-        [LoggerMessage(3003, LogLevel.Debug, "Endpoint {Endpoint} refused a datagram of {Peer}: {Code}: {Reason}", EventName = "DatagramRefused")]
-        public static partial void Refused(ILogger logger, string endpoint, PeerAddress peer, string code, string reason);
     }
 }

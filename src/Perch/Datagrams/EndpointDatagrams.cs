@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Connections;
 using Perch.Connections;
 using Perch.Endpoints;
 
@@ -17,6 +18,7 @@ internal sealed class EndpointDatagrams
         Owner = owner;
         Handler = handler as DatagramHandler ?? new MessageDatagrams((IMessageDatagrams)handler);
         (Guards, MaxBytes, Answers) = (config.Guards, Math.Min(Handler.MaxDatagramBytes, DatagramContext.BufferBytes), Handler.Answers);
+        Sessions = ConnectionPipeline.BuildSessions(config, services);
         Traffic = services.Registry.TrafficOf(config.Name, config.Protocol.Name).Datagrams();
         _duration = services.Metrics.MessageDuration;
         (_endpoint, _protocol) = (new("endpoint", config.Name), new("protocol", config.Protocol.Name));
@@ -30,6 +32,9 @@ internal sealed class EndpointDatagrams
     public GuardOptions Guards { get; }
 
     public DatagramTraffic Traffic { get; }
+
+    /// <summary>What a session runs in.</summary>
+    public ConnectionDelegate Sessions { get; }
 
     /// <summary>The longest datagram that is handled.</summary>
     public int MaxBytes { get; }

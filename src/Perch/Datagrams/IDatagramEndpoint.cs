@@ -23,6 +23,16 @@ public interface IDatagramEndpoint
     /// <returns>False where it was not sent; it is counted then.</returns>
     bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload);
 
+    /// <summary>
+    /// Starts a dialogue with the sender of a datagram, beside the receive thread. One that talks from
+    /// <see cref="SessionPort.Endpoint"/> gets everything that its peer sends from now on; the handler does not see it.
+    /// </summary>
+    /// <param name="with">From <see cref="DatagramContext.Return"/>; its budget is the session's first.</param>
+    /// <param name="port">The port that it talks from.</param>
+    /// <param name="serve">The dialogue; its end is the session's. An exception is an outcome, as with a connection.</param>
+    /// <returns>False where there is no port, the endpoint drains, or the peer has a session at the endpoint's port. Over a cap it is started and ends as rejected.</returns>
+    bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve);
+
     /// <summary>An answer is still to come: a drain waits for as many <see cref="Release"/>s.</summary>
     void Hold();
 
