@@ -37,6 +37,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     private readonly ManualResetEventSlim _stopping = new();
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SessionTable _sessions;
+    private volatile bool _leaving;
     private volatile bool _threadLeft;
     private bool _closed;
     private int _inHand;
@@ -62,6 +63,8 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     public string Name { get; }
 
     internal DatagramTraffic Traffic => _traffic;
+
+    internal bool IsStopping => _stopping.IsSet;
 
     public IPEndPoint LocalEndPoint => _channel.LocalEndPoint;
 
@@ -100,7 +103,8 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     public async Task StopAsync(CancellationToken abort)
     {
         _stopping.Set();
-        _channel.StopReceiving();
+        // Dialogues at this port hear their peers until they are over; then the last of them stops it.
+        if (!_sessions.AnyAtEndpoint) StopReceiving();
         await using var aborting = abort.UnsafeRegister(static server => ((DatagramServer)server!).Abort(), this);
         await _draining.CancelAsync();
         await Released;
@@ -141,6 +145,13 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         return false;
     }
 
+    /// <summary>The receive thread takes what has arrived, and leaves.</summary>
+    internal void StopReceiving()
+    {
+        _leaving = true;
+        _channel.StopReceiving();
+    }
+
     internal bool MaySend(in PeerAddress peer, int payload, int budget) =>
         _gate.MaySend(peer, payload, budget, _owner.Config.Guards.RepliesPerSecond, _services.Time.GetTimestamp());
 
@@ -173,13 +184,13 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
             try
             {
                 var count = _channel.Receive(_ring);
-                if (_stopping.IsSet) last = count == 0 ? LastBatches : last + 1;
+                if (_leaving) last = count == 0 ? LastBatches : last + 1;
                 if (count > 0 && !TryServe(count)) break;
             }
             catch (Exception exception)
             {
                 if (_errors.TryPass(out var held)) Log.ReceiveFailed(_services.DatagramLogger, exception, Name, held);
-                if (_stopping.IsSet) break;
+                if (_leaving) break;
                 // A socket that always fails would else take a whole processor.
                 _stopping.Wait(ErrorPause);
             }
@@ -282,6 +293,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     private void Abort()
     {
         _aborted.Cancel();
+        StopReceiving();
         if (_threadLeft) Close();
         // A handler that blocks the thread has the socket until it is done; nobody waits for that.
         _released.TrySetResult();

@@ -14,6 +14,8 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
     private int _count;
     private long _number;
 
+    public bool AnyAtEndpoint => Volatile.Read(ref _count) > 0;
+
     /// <param name="with">Whom to talk with.</param>
     /// <param name="port">The port to talk from.</param>
     /// <param name="serve">The protocol's code.</param>
@@ -37,7 +39,7 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
     /// <returns>Whether the datagram was a session's.</returns>
     public bool TryDeliver(DatagramContext context)
     {
-        if (Volatile.Read(ref _count) == 0 || !_atEndpoint.TryGetValue(context.Peer, out var session)) return false;
+        if (!AnyAtEndpoint || !_atEndpoint.TryGetValue(context.Peer, out var session)) return false;
         if (context.IsTruncated) server.Traffic.Drop(DropReason.Truncated);
         else if (!session.TryDeliver(context)) server.Traffic.Drop(DropReason.Queue);
         return true;
@@ -46,7 +48,7 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
     /// <summary>The session at the endpoint's port is over.</summary>
     public void Forget(PeerAddress peer)
     {
-        if (_atEndpoint.TryRemove(peer, out _)) Interlocked.Decrement(ref _count);
+        if (_atEndpoint.TryRemove(peer, out _) && Interlocked.Decrement(ref _count) == 0 && server.IsStopping) server.StopReceiving();
     }
 
     /// <returns>Null where there is none to be had.</returns>
@@ -57,7 +59,10 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
             var shared = new EndpointPort(this, channel, with.Peer);
             if (!_atEndpoint.TryAdd(with.Peer, shared)) return null;
             Interlocked.Increment(ref _count);
-            return shared;
+            if (!server.IsStopping) return shared;
+            // The stop may not have seen it.
+            shared.Dispose();
+            return null;
         }
 
         try

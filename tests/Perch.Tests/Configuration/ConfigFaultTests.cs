@@ -50,7 +50,7 @@ public sealed class ConfigFaultTests
         var fault = FaultOf(One(keys));
 
         Assert.Equal((path, problem), (fault.Key, fault.Problem));
-        if (path.EndsWith("Protocol", StringComparison.Ordinal)) Assert.Equal("Write one of: echo, plain", fault.Cure);
+        if (path.EndsWith("Protocol", StringComparison.Ordinal)) Assert.Equal("Write one of: echo, message, plain", fault.Cure);
     }
 
     [Theory]
