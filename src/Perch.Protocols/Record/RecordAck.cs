@@ -32,21 +32,24 @@ internal sealed class RecordAck
     public void Write(IBufferWriter<byte> output, RecordBatch batch)
     {
         if (IsSilent) return;
-        for (var i = 0; i < batch.Count; i++)
-        {
-            var span = output.GetSpan(_before.Length + MostDigits + _after.Length);
-            _before.CopyTo(span);
-            var length = _before.Length;
-            if (_hasId)
-            {
-                Utf8Formatter.TryFormat(batch.Id(i), span[length..], out var digits);
-                length += digits;
-                _after.CopyTo(span[length..]);
-                length += _after.Length;
-            }
+        for (var i = 0; i < batch.Count; i++) Write(output, batch.Id(i));
+    }
 
-            output.Advance(length);
+    /// <summary>The answer to one record.</summary>
+    public void Write(IBufferWriter<byte> output, long id)
+    {
+        var span = output.GetSpan(_before.Length + MostDigits + _after.Length);
+        _before.CopyTo(span);
+        var length = _before.Length;
+        if (_hasId)
+        {
+            Utf8Formatter.TryFormat(id, span[length..], out var digits);
+            length += digits;
+            _after.CopyTo(span[length..]);
+            length += _after.Length;
         }
+
+        output.Advance(length);
     }
 
     /// <summary><c>ERR &lt;code&gt; &lt;text&gt;</c> LF for each record that is not stored; once where nothing answers messages.</summary>

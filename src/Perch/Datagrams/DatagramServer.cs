@@ -124,6 +124,8 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         if (Interlocked.Decrement(ref _holds) == 0) Close();
     }
 
+    public void CountDropped(int datagrams) => _traffic.Drop(DropReason.Queue, datagrams);
+
     public bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload)
     {
         if (!MaySend(to.Peer, payload.Length, to.Budget)) return false;

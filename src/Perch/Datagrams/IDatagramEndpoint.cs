@@ -33,6 +33,9 @@ public interface IDatagramEndpoint
     /// <returns>False where there is no port, the endpoint drains, or the peer has a session at the endpoint's port. Over a cap it is started and ends as rejected.</returns>
     bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve);
 
+    /// <summary>The handler had no room for so many datagrams: they count as dropped, with the reason <c>queue</c>.</summary>
+    void CountDropped(int datagrams);
+
     /// <summary>An answer is still to come: a drain waits for as many <see cref="Release"/>s.</summary>
     void Hold();
 

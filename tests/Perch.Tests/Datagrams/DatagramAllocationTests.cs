@@ -43,7 +43,8 @@ public sealed class DatagramAllocationTests(ITestOutputHelper output)
         Exchange(socket, burst, Messages);
         var each = (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Messages;
         output.WriteLine($"{burst} at once: {each:0.000} bytes a datagram");
-        Assert.InRange(each, 0, 1);
+        // Less than the smallest object; the rest of the process is not quite still.
+        Assert.InRange(each, 0, 4);
     }
 
     private static void Exchange(Socket socket, int burst, int messages)
@@ -53,7 +54,11 @@ public sealed class DatagramAllocationTests(ITestOutputHelper output)
         for (var i = 0; i < messages; i += burst)
         {
             for (var j = 0; j < burst; j++) socket.Send(message);
-            for (var j = 0; j < burst; j++) Assert.Equal(64, socket.Receive(answer));
+            for (var j = 0; j < burst; j++)
+            {
+                // An assertion would allocate.
+                if (socket.Receive(answer) != 64) throw new InvalidOperationException("It is not the echo.");
+            }
         }
     }
 

@@ -352,10 +352,12 @@ public sealed class DatagramServerTests
         Assert.Equal(dropped, host.Dropped(DropReason.Kernel));
     }
 
-    internal static async Task Eventually(Func<bool> condition)
+    internal static Task Eventually(Func<bool> condition) => Eventually(() => Task.FromResult(condition()));
+
+    internal static async Task Eventually(Func<Task<bool>> condition)
     {
         var limit = TimeProvider.System.GetTimestamp() + (10 * TimeProvider.System.TimestampFrequency);
-        while (!condition())
+        while (!await condition())
         {
             Assert.True(TimeProvider.System.GetTimestamp() < limit, "It has not come about within 10 s.");
             await Task.Delay(5);
