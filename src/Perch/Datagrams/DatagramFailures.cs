@@ -8,7 +8,7 @@ namespace Perch.Datagrams;
 /// What becomes of a datagram whose handler threw. A peer that broke the protocol is told where the protocol has an error
 /// reply, but never in answer to such a reply; a fault is silent, and logged once a second at most.
 /// </summary>
-internal sealed partial class DatagramFailures(DatagramTraffic traffic, string endpoint, PipelineServices services)
+internal sealed partial class DatagramFailures(string endpoint, PipelineServices services)
 {
     /// <summary>How many bytes of an error and of what it answers are compared.</summary>
     private const int ErrorMarkBytes = 4;
@@ -19,6 +19,7 @@ internal sealed partial class DatagramFailures(DatagramTraffic traffic, string e
     public bool TryWriteReply(DatagramContext context, Exception exception)
     {
         context.ReplyBuffer.Clear();
+        var traffic = context.Pipeline.Traffic;
         if (exception is not ProtocolException error)
         {
             traffic.Drop(DropReason.Fault);

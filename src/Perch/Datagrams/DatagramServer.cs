@@ -24,7 +24,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     private readonly Endpoint _owner;
     private readonly PipelineServices _services;
     private readonly DatagramChannel _channel;
-    private readonly DatagramTraffic _traffic;
+    private volatile DatagramTraffic _traffic;
     private readonly ReplyGate _gate;
     private readonly DatagramFailures _failures;
     private readonly LogGate _errors;
@@ -50,14 +50,23 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     {
         (_channel, _owner, _services, Name) = (channel, owner, services, owner.Config.Name);
         _traffic = services.Registry.TrafficOf(Name, owner.Config.Protocol.Name).Datagrams();
-        _gate = new(_traffic, services.Time);
-        _failures = new(_traffic, Name, services);
+        _gate = new(services.Time);
+        _failures = new(Name, services);
         _errors = new(services.Time);
         _sessions = new(this, channel, owner, services);
         (Draining, Aborted) = (_draining.Token, _aborted.Token);
         for (var i = 0; i < _ring.Length; i++) _ring[i] = new(this);
         services.SourcePorts.Add(LocalEndPoint.Port);
         _traffic.Attach(this);
+        try
+        {
+            new Thread(Run) { IsBackground = true, Name = $"perch udp {Name}" }.Start();
+        }
+        catch
+        {
+            Close();
+            throw;
+        }
     }
 
     public string Name { get; }
@@ -89,9 +98,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         {
             var granted = channel.SetReceiveBuffer(listen.ReceiveBufferBytes ?? DefaultReceiveBuffer);
             if (granted < listen.ReceiveBufferBytes) Log.SmallBuffer(services.DatagramLogger, owner.Config.Name, listen.ReceiveBufferBytes.Value, granted);
-            var server = new DatagramServer(channel, owner, services);
-            new Thread(server.Run) { IsBackground = true, Name = $"perch udp {server.Name}" }.Start();
-            return server;
+            return new DatagramServer(channel, owner, services);
         }
         catch
         {
@@ -155,7 +162,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     }
 
     internal bool MaySend(in PeerAddress peer, int payload, int budget) =>
-        _gate.MaySend(peer, payload, budget, _owner.Config.Guards.RepliesPerSecond, _services.Time.GetTimestamp());
+        _gate.MaySend(_traffic, peer, payload, budget, _owner.Config.Guards.RepliesPerSecond, _services.Time.GetTimestamp());
 
     /// <summary>A handler that had to wait is done.</summary>
     internal void Complete(DatagramContext context)
@@ -210,6 +217,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         try
         {
             var pipeline = entered.Datagrams!;
+            if (pipeline.Traffic != _traffic) CountFor(pipeline.Traffic);
             var (replies, bytes, now) = (0, 0L, _services.Time.GetTimestamp());
             var timing = pipeline.StartTiming();
             var handled = 0;
@@ -223,7 +231,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
                 var isReply = Handle(context, pipeline, i);
                 timing = pipeline.StopTiming(timing);
                 if (!isReply || !pipeline.Answers) continue;
-                if (_gate.MaySend(context.Peer, context.ReplyBuffer.Length, context.Budget, pipeline.Guards.RepliesPerSecond, now)) _replies[replies++] = context;
+                if (_gate.MaySend(pipeline.Traffic, context.Peer, context.ReplyBuffer.Length, context.Budget, pipeline.Guards.RepliesPerSecond, now)) _replies[replies++] = context;
             }
 
             pipeline.Handler.OnBurstEnd();
@@ -246,6 +254,14 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         else if (InHand >= pipeline.Guards.MaxDatagramsInHand) _traffic.Drop(DropReason.Queue);
         else return true;
         return false;
+    }
+
+    /// <summary>The endpoint has another protocol, and its numbers another label.</summary>
+    private void CountFor(DatagramTraffic traffic)
+    {
+        _traffic.Detach(this);
+        traffic.Attach(this);
+        _traffic = traffic;
     }
 
     /// <returns>Whether there is a reply to send now.</returns>

@@ -12,7 +12,7 @@ internal sealed class DatagramTraffic
     private long _sentBytes;
     private long _messages;
     private readonly Lock _lock = new();
-    private readonly List<DatagramServer> _servers = [];
+    private readonly List<(DatagramServer Server, long Before)> _servers = [];
     private long _endedKernelDrops;
 
     public long Received => Volatile.Read(ref _received);
@@ -29,23 +29,24 @@ internal sealed class DatagramTraffic
     /// <summary>From now on it is asked for what the system has dropped.</summary>
     public void Attach(DatagramServer server)
     {
-        lock (_lock) _servers.Add(server);
+        lock (_lock) _servers.Add((server, server.KernelDrops));
     }
 
-    /// <summary>Its socket is closed; its count stays.</summary>
+    /// <summary>Its socket is closed, or another protocol's; its count until now stays.</summary>
     public void Detach(DatagramServer server)
     {
         lock (_lock)
         {
-            _servers.Remove(server);
-            _endedKernelDrops += server.KernelDrops;
+            var attached = _servers.FindIndex(s => s.Server == server);
+            _endedKernelDrops += server.KernelDrops - _servers[attached].Before;
+            _servers.RemoveAt(attached);
         }
     }
 
     public long Dropped(DropReason reason)
     {
         if (reason != DropReason.Kernel) return Volatile.Read(ref _dropped[(int)reason]);
-        lock (_lock) return _endedKernelDrops + _servers.Sum(s => s.KernelDrops);
+        lock (_lock) return _endedKernelDrops + _servers.Sum(s => s.Server.KernelDrops - s.Before);
     }
 
     public void AddReceived(int datagrams, long bytes)

@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using Perch.Datagrams;
 using Perch.Endpoints;
+using Perch.Messages;
 
 namespace Perch.Tests.Datagrams;
 
@@ -27,6 +29,26 @@ public sealed class DatagramReloadTests
         Assert.Equal(port, host.Port());
         Assert.Equal(host.Traffic().Received, host.Traffic().Messages);
         Assert.Equal(0, Enum.GetValues<DropReason>().Sum(reason => host.Dropped(reason)));
+    }
+
+    [Fact]
+    public async Task Change_OfTheProtocol_KeepsTheSocketAndCountsForTheNewOne()
+    {
+        await using var host = await DatagramHost.StartAsync(perch =>
+        {
+            DatagramServerTests.Prefix(perch);
+            perch.AddProtocol<Shout, TestOptions>("shout");
+        });
+        var port = host.Port();
+        using var peer = host.Connect();
+        Assert.Equal("x", await peer.AskAsync("x"));
+
+        host.Change(("Perch:Endpoints:u:Protocol", "shout"));
+
+        await DatagramServerTests.Eventually(async () => await peer.AskAsync("x") == "X");
+        Assert.Equal(port, host.Port());
+        await DatagramServerTests.Eventually(() => host.Traffic(protocol: "shout").Sent > 0);
+        Assert.Equal(host.Traffic().Received, host.Traffic().Sent);
     }
 
     [Fact]
@@ -69,5 +91,14 @@ public sealed class DatagramReloadTests
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    private sealed class Shout(TestOptions options) : MessageHandler<TestOptions>(options)
+    {
+        protected override ValueTask OnMessageAsync(MessageContext context, ReadOnlySequence<byte> message)
+        {
+            context.Reply.Write("X"u8);
+            return ValueTask.CompletedTask;
+        }
     }
 }
