@@ -63,7 +63,7 @@ internal sealed class RecordDatagrams : DatagramHandler<RecordOptions>, IAsyncDi
         else
         {
             context.Endpoint.CountDropped(1);
-            if (!_ack.IsSilent) _ack.WriteError(context.Reply, "unavailable", 1);
+            if (!_ack.IsSilent && !IsError(payload.Span)) _ack.WriteError(context.Reply, "unavailable", 1);
         }
 
         return ValueTask.CompletedTask;
@@ -113,10 +113,14 @@ internal sealed class RecordDatagrams : DatagramHandler<RecordOptions>, IAsyncDi
         {
             _answer.ResetWrittenCount();
             if (failure is null) _ack.Write(_answer, batch.Id(i));
+            else if (IsError(batch.Message(i))) continue;
             else _ack.WriteError(_answer, failure.Code, 1);
             batch.From.TrySend(batch.Return(i), _answer.WrittenSpan);
         }
     }
+
+    /// <summary>What another such endpoint would say: an error is not answered with an error, though it is a record like any other.</summary>
+    private static bool IsError(ReadOnlySpan<byte> message) => message.StartsWith("ERR "u8);
 
     private void CheckTime()
     {

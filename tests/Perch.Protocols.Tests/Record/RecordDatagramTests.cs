@@ -77,6 +77,19 @@ public sealed class RecordDatagramTests
     }
 
     [Fact]
+    public async Task Error_OfAnotherEndpoint_IsNotAnsweredWithOne()
+    {
+        await using var host = await RecordDatagramHost.StartAsync(Acked);
+        host.Store.Failure = new RecordStoreException("full", "no space");
+        host.Send("ERR full not stored, send it again\n");
+        host.Send("one");
+
+        Assert.Equal("ERR full not stored, send it again\n", await host.ReceiveAsync());
+        await Bounded.UntilAsync(() => host.Writer.Queue.Records == 0);
+        Assert.False(host.HasAnswer);
+    }
+
+    [Fact]
     public async Task Record_WhoseTimeIsOver_IsRefused()
     {
         var time = new SteppedTime();
