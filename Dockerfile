@@ -26,7 +26,7 @@ RUN mkdir -p /image/config /image/data \
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 LABEL org.opencontainers.image.title="Perch" \
-      org.opencontainers.image.description="Hosts raw TCP protocols on ASP.NET Core Kestrel" \
+      org.opencontainers.image.description="Hosts raw TCP and UDP protocols on ASP.NET Core Kestrel" \
       org.opencontainers.image.licenses="MIT"
 # The distribution's SQLite, with its security updates; the server falls back to the one in its package.
 RUN apt-get update && apt-get install -y --no-install-recommends libsqlite3-0 && rm -rf /var/lib/apt/lists/*
@@ -38,6 +38,6 @@ COPY --from=build --chown=$APP_UID:$APP_UID /image/data ./data
 ENV Perch__Address=0.0.0.0 \
     Kestrel__Endpoints__Admin__Url=http://0.0.0.0:8080
 USER $APP_UID
-EXPOSE 5514 8000 8080 9994 9997 9998 9999 25000
+EXPOSE 5514 5514/udp 8000 8080 9994 9994/udp 9997 9998 9999 25000 25000/udp
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["./perch-server", "--health"]
 ENTRYPOINT ["./perch-server"]

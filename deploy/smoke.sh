@@ -24,6 +24,11 @@ talk() {
         || printf '(no connection, or no answer in 5 s)'
 }
 
+# ask PORT BYTES MESSAGE: the same over UDP, with one datagram.
+ask() {
+    timeout 5 bash -c 'exec 3<>"/dev/udp/$0/$1"; printf %s "$3" >&3; head -c "$2" <&3' "$HOST" "$@" 2> /dev/null || printf '(no answer in 5 s)'
+}
+
 hex() { od -An -tx1 | tr -d ' \n'; }
 
 targets() {
@@ -31,6 +36,8 @@ targets() {
 }
 
 check "echo on 25000" "GOT:Hello" "$(talk 25000 9 Hello)"
+check "echo on 25000 over UDP" "GOT:Hello" "$(ask 25000 9 Hello)"
+check "bytes on 9994 over UDP" "01020304" "$(ask 9994 4 x | hex)"
 check "hello on 8000" "-" "$(talk 8000 1 Zack)"
 check "hello on 8000 closes at --quit--" "" "$(talk 8000 1 --quit--)"
 check "reply on 9999 answers and closes" "データ送信" "$(talk 9999 100 x)"

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Perch.Configuration;
+using Perch.Datagrams;
 using Perch.Endpoints;
 
 namespace Perch;
@@ -18,20 +19,36 @@ public sealed class PerchBuilder
     /// with its services from DI and a <typeparamref name="TOptions"/> read from the endpoint's <c>Options</c>, which its
     /// constructor takes; the state of a connection does not belong in it.
     /// </summary>
-    /// <typeparam name="THandler">A <c>MessageHandler</c>, <c>ConversationHandler</c>, <c>BlockingHandler</c> or any other <see cref="ConnectionHandler"/>.</typeparam>
+    /// <typeparam name="THandler">
+    /// A <c>MessageHandler</c> (TCP and UDP), a <c>ConversationHandler</c>, <c>BlockingHandler</c> or any other
+    /// <see cref="ConnectionHandler"/> (TCP), or a <see cref="DatagramHandler"/> (UDP).
+    /// </typeparam>
     /// <typeparam name="TOptions">Its options: settable properties with their defaults, checked by data annotations.</typeparam>
     /// <param name="name">The protocol's name in the configuration, in any case.</param>
+    /// <exception cref="InvalidOperationException">The class is no handler.</exception>
     public PerchBuilder AddProtocol<THandler, TOptions>(string name)
-        where THandler : ConnectionHandler
+        where THandler : class
         where TOptions : class, new() =>
-        Add(name, typeof(THandler), typeof(TOptions), static services =>
-            ActivatorUtilities.CreateInstance<THandler>(services, services.GetRequiredService<EndpointScope>().Endpoint.Options));
+        Add(new(name, typeof(THandler), typeof(TOptions))).AddHandler(name, CreateWithOptions<THandler>);
+
+    /// <summary>Registers a protocol that has a class for connections and another for datagrams, with the same options.</summary>
+    /// <typeparam name="THandler">Serves TCP and Unix sockets.</typeparam>
+    /// <typeparam name="TDatagrams">Serves UDP.</typeparam>
+    /// <typeparam name="TOptions">The options of both.</typeparam>
+    /// <param name="name">The protocol's name in the configuration, in any case.</param>
+    public PerchBuilder AddProtocol<THandler, TDatagrams, TOptions>(string name)
+        where THandler : ConnectionHandler
+        where TDatagrams : DatagramHandler
+        where TOptions : class, new() =>
+        Add(new(name, typeof(THandler), typeof(TOptions), typeof(TDatagrams)))
+            .AddHandler(name, CreateWithOptions<THandler>)
+            .AddHandler(ProtocolDescriptor.DatagramKey(name), CreateWithOptions<TDatagrams>);
 
     /// <summary>Registers a protocol without options.</summary>
     /// <inheritdoc cref="AddProtocol{THandler, TOptions}"/>
     public PerchBuilder AddProtocol<THandler>(string name)
-        where THandler : ConnectionHandler =>
-        Add(name, typeof(THandler), typeof(NoOptions), static services => ActivatorUtilities.CreateInstance<THandler>(services));
+        where THandler : class =>
+        Add(new(name, typeof(THandler), typeof(NoOptions))).AddHandler(name, static services => ActivatorUtilities.CreateInstance<THandler>(services));
 
     /// <summary>
     /// Registers a section under <c>Perch</c> that several protocols share. It is read and checked as strictly as the
@@ -48,11 +65,22 @@ public sealed class PerchBuilder
         return this;
     }
 
-    private PerchBuilder Add(string name, Type handler, Type options, Func<IServiceProvider, ConnectionHandler> create)
+    private static object CreateWithOptions<THandler>(IServiceProvider services)
+        where THandler : class =>
+        ActivatorUtilities.CreateInstance<THandler>(services, services.GetRequiredService<EndpointScope>().Endpoint.Options);
+
+    private PerchBuilder Add(ProtocolDescriptor protocol)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        Services.AddSingleton(new ProtocolDescriptor(name, handler, options));
-        Services.AddKeyedScoped(name, (services, _) => create(services));
+        if (string.IsNullOrWhiteSpace(protocol.Name)) throw new ArgumentException("A protocol needs a name.", nameof(protocol));
+        if (!protocol.Serves(EndpointTransport.Tcp) && !protocol.Serves(EndpointTransport.Udp))
+            throw new InvalidOperationException($"{protocol.HandlerType} of the protocol '{protocol.Name}' is no handler: derive it from a ConnectionHandler such as MessageHandler, or from DatagramHandler.");
+        Services.AddSingleton(protocol);
+        return this;
+    }
+
+    private PerchBuilder AddHandler(string key, Func<IServiceProvider, object> create)
+    {
+        Services.AddKeyedScoped(key, (services, _) => create(services));
         return this;
     }
 }

@@ -35,7 +35,7 @@ internal sealed class Comparison(IReadOnlyList<string> names, BenchCase load, in
 
     private async Task<Sample> MeasureAsync(ServerProcess server, TimeSpan span)
     {
-        using var generator = new LoadGenerator(server.EndPoint, load);
+        using ILoadGenerator generator = load.Udp ? new UdpLoadGenerator(server.EndPoint, load) : new LoadGenerator(server.EndPoint, load);
         await generator.StartAsync();
         await Task.Delay(TimeSpan.FromSeconds(0.5));
         var (messages, cpu, start) = (generator.Messages, server.CpuTime, Stopwatch.GetTimestamp());
@@ -48,7 +48,7 @@ internal sealed class Comparison(IReadOnlyList<string> names, BenchCase load, in
     private void Print(Dictionary<string, List<Sample>> samples)
     {
         var first = samples[names[0]];
-        Console.WriteLine($"{load.Connections} connections, {load.Bytes} bytes, {load.Depth} deep, {(load.Echo ? "echo" : "receive")}; {rounds} rounds of {duration.TotalSeconds} s");
+        Console.WriteLine($"{load.Connections} {(load.Udp ? "UDP sockets" : "connections")}, {load.Bytes} bytes, {load.Depth} deep, {(load.Echo ? "echo" : "receive")}; {rounds} rounds of {duration.TotalSeconds} s");
         Console.WriteLine($"| server | server CPU µs/message | ratio to {names[0]} (least to most) | messages/s | MB/s |");
         Console.WriteLine("|---|---:|---:|---:|---:|");
         foreach (var (name, taken) in samples)

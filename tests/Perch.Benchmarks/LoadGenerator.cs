@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace Perch.Benchmarks;
 
 /// <summary>Keeps a fixed number of messages under way on each connection, and checks every byte that comes back.</summary>
-internal sealed class LoadGenerator(IPEndPoint server, BenchCase load) : IDisposable
+internal sealed class LoadGenerator(IPEndPoint server, BenchCase load) : ILoadGenerator
 {
     /// <summary>A prime, so that a lost or doubled message shifts the pattern.</summary>
     private const int Period = 251;

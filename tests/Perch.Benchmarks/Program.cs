@@ -2,6 +2,7 @@ using System.Globalization;
 using Perch.Benchmarks;
 
 // serve NAME: one of the servers, on a port that it prints; started by the comparison itself.
+if (args is ["serve", "plain-udp"]) return await PlainUdpEcho.RunAsync();
 if (args is ["serve", var name]) return await BareServer.RunAsync(name);
 
 if (args is ["records"])

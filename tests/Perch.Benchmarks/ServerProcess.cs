@@ -8,7 +8,7 @@ namespace Perch.Benchmarks;
 /// <summary>A server in a process of its own, on Linux held to processor 0: start the comparison on another one.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record"];
+    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-udp", "c-udp", "plain-udp"];
 
     private const string AdminLabel = "Now listening on: ";
 
@@ -48,9 +48,8 @@ internal sealed class ServerProcess : IDisposable
         string[] arguments = isPerch ? ["--contentRoot", folder.FullName] : ["serve", name];
         if (isPerch) await File.WriteAllTextAsync(Path.Combine(folder.FullName, "appsettings.json"), Settings(name));
 
-        string[] command = OperatingSystem.IsLinux()
-            ? ["taskset", "-c", "0", "dotnet", assembly, .. arguments]
-            : ["dotnet", assembly, .. arguments];
+        string[] command = name == "c-udp" ? [await CompiledServer.CompileAsync("udp-echo.c", folder)] : ["dotnet", assembly, .. arguments];
+        if (OperatingSystem.IsLinux()) command = ["taskset", "-c", "0", .. command];
         var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         var (port, admin) = (0, default(Uri));
         while (port == 0 && await process.StandardOutput.ReadLineAsync() is { } line)
@@ -89,7 +88,17 @@ internal sealed class ServerProcess : IDisposable
                 "perch-record" => new() { ["bench"] = Record, ["other"] = Record },
                 _ => new Dictionary<string, object>
                 {
-                    ["bench"] = new { Port = 0, Protocol = name.Replace("perch", "echo", StringComparison.Ordinal), Options = new { Prefix = "", MaxMessageBytes = 65536 } },
+                    // The rate of replies is looked up all the same; every client here is one source.
+                    ["bench"] = name == "perch-udp"
+                        ? new
+                        {
+                            Port = 0,
+                            Transport = "Udp",
+                            Protocol = "echo",
+                            Guards = new { RepliesPerSecond = 100_000_000 },
+                            Options = new { Prefix = "", MaxMessageBytes = 65535 },
+                        }
+                        : new { Port = 0, Protocol = name.Replace("perch", "echo", StringComparison.Ordinal), Options = new { Prefix = "", MaxMessageBytes = 65536 } },
                 },
             },
         },

@@ -37,24 +37,27 @@ internal sealed class RecordAck
     public int Write(IBufferWriter<byte> output, RecordBatch batch, int from, int most)
     {
         if (IsSilent) return batch.Count;
-        for (; from < batch.Count && most > 0; from++)
-        {
-            var span = output.GetSpan(_before.Length + MostDigits + _after.Length);
-            _before.CopyTo(span);
-            var length = _before.Length;
-            if (_hasId)
-            {
-                Utf8Formatter.TryFormat(batch.Id(from), span[length..], out var digits);
-                length += digits;
-                _after.CopyTo(span[length..]);
-                length += _after.Length;
-            }
+        for (; from < batch.Count && most > 0; from++) most -= Write(output, batch.Id(from));
+        return from;
+    }
 
-            output.Advance(length);
-            most -= length;
+    /// <summary>The answer to one record.</summary>
+    /// <returns>Bytes that were written.</returns>
+    public int Write(IBufferWriter<byte> output, long id)
+    {
+        var span = output.GetSpan(_before.Length + MostDigits + _after.Length);
+        _before.CopyTo(span);
+        var length = _before.Length;
+        if (_hasId)
+        {
+            Utf8Formatter.TryFormat(id, span[length..], out var digits);
+            length += digits;
+            _after.CopyTo(span[length..]);
+            length += _after.Length;
         }
 
-        return from;
+        output.Advance(length);
+        return length;
     }
 
     /// <summary><c>ERR &lt;code&gt; &lt;text&gt;</c> LF for each of the records, none of which is stored, until <paramref name="most"/> bytes are written.</summary>

@@ -11,7 +11,7 @@ namespace Perch.Protocols.Record;
 /// taken and its end the bytes are the store's. It is completed once, by the writer or by the time limit; one whose time
 /// ran out is not used again.
 /// </summary>
-internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSource<RecordStoreException?>
+internal class RecordBatch(string endpoint, string remote) : IValueTaskSource<RecordStoreException?>
 {
     /// <summary>
     /// A read that brought more is several batches. A peer that sends empty lines pays a byte for each; its entry here and
@@ -35,6 +35,9 @@ internal sealed class RecordBatch(string endpoint, string remote) : IValueTaskSo
     public string Endpoint { get; } = endpoint;
 
     public string Remote { get; } = remote;
+
+    /// <summary>The peer of one record, where a batch has those of several.</summary>
+    public virtual string RemoteOf(int index) => Remote;
 
     public DateTimeOffset ReceivedAt { get; private set; }
 

@@ -33,6 +33,9 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
         }
     }
 
+    /// <summary>Whether so much would be let in now, for those who cannot wait.</summary>
+    public bool HasRoom(int records, long bytes) => Records + records <= maxRecords && Bytes + bytes <= maxBytes;
+
     /// <summary>Queues the batch; waits while the queue is full.</summary>
     /// <exception cref="OperationCanceledException">It was not queued.</exception>
     public async ValueTask EnqueueAsync(RecordBatch batch, CancellationToken cancellationToken)
@@ -40,7 +43,7 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
         var (entered, isWaitedFor) = (default(TaskCompletionSource<bool>), false);
         lock (_lock)
         {
-            if (_waiting.Count == 0 && HasRoom(batch))
+            if (_waiting.Count == 0 && HasRoomFor(batch))
             {
                 Enter(batch);
                 isWaitedFor = TakeWait();
@@ -115,7 +118,7 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
         {
             _records -= records;
             _bytes -= bytes;
-            while (_waiting.TryPeek(out var next) && HasRoom(next.Batch))
+            while (_waiting.TryPeek(out var next) && HasRoomFor(next.Batch))
             {
                 _waiting.Dequeue();
                 if (next.Entered.TrySetResult(true)) Enter(next.Batch);
@@ -134,7 +137,7 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _signal.OnCompleted(continuation, state, token, flags);
 
-    private bool HasRoom(RecordBatch batch) => _records == 0 || (_records + batch.Count <= maxRecords && _bytes + batch.Bytes <= maxBytes);
+    private bool HasRoomFor(RecordBatch batch) => _records == 0 || HasRoom(batch.Count, batch.Bytes);
 
     private void Enter(RecordBatch batch)
     {

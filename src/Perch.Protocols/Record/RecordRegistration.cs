@@ -11,7 +11,7 @@ internal static class RecordRegistration
 {
     public static PerchBuilder AddRecords(this PerchBuilder builder)
     {
-        builder.AddSection<RecordsOptions>("Records").AddProtocol<RecordHandler, RecordOptions>("record");
+        builder.AddSection<RecordsOptions>("Records").AddProtocol<RecordHandler, RecordDatagrams, RecordOptions>("record");
         builder.Services.AddSingleton<RecordMetrics>();
         builder.Services.AddSingleton(CreateStore);
         builder.Services.AddSingleton<RecordWriter>();

@@ -13,6 +13,8 @@ internal sealed class PerchConfigReader(
     /// <summary>The longest path that fits sockaddr_un (unix(7)), less its terminating NUL.</summary>
     private const int MaxUnixPathBytes = 107;
 
+    private const int DefaultBacklog = 512;
+
     /// <exception cref="PerchConfigurationException">It has faults.</exception>
     public PerchConfig Read()
     {
@@ -59,6 +61,7 @@ internal sealed class PerchConfigReader(
         binder.Read(section.GetSection(nameof(EndpointConfig.Guards)), guards);
         var protocol = FindProtocol(section, settings, faults);
         var listen = ReadAddress(section, settings, perch, faults);
+        if (listen is not null) listen = TransportKeys.Read(section, settings, listen, faults);
         if (protocol is null) return null;
 
         var options = Activator.CreateInstance(protocol.OptionsType)!;
@@ -84,7 +87,12 @@ internal sealed class PerchConfigReader(
         {
             faults.Add(new($"{section.Path}:Protocol",
                 settings.Protocol is null ? "is missing" : $"'{settings.Protocol}' is not a known protocol",
-                $"Write one of: {string.Join(", ", protocols.Names)}"));
+                $"Write one of: {string.Join(", ", protocols.NamesFor(settings.Transport))}"));
+        }
+        else if (!found.Serves(settings.Transport))
+        {
+            faults.Add(new($"{section.Path}:Protocol", $"'{found.Name}' does not serve {(settings.Transport == EndpointTransport.Udp ? "UDP" : "TCP")}",
+                protocols.NamesFor(settings.Transport).ToList() is { Count: > 0 } others ? $"Write another Transport, or one of: {string.Join(", ", others)}" : "Write another Transport"));
         }
 
         return found;
@@ -92,12 +100,13 @@ internal sealed class PerchConfigReader(
 
     private ListenAddress? ReadAddress(IConfigurationSection section, EndpointSettings settings, PerchSettings perch, List<ConfigFault> faults)
     {
-        if (settings.Port is null == settings.UnixSocket is null)
+        if (settings.Port is null == settings.UnixSocket is null || (settings.UnixSocket is not null && settings.Transport == EndpointTransport.Udp))
         {
             // A port that is no number is reported as that.
             if (settings.Port is null && section[nameof(EndpointSettings.Port)] is not null) return null;
-            faults.Add(new($"{section.Path}:Port", settings.Port is null ? "is missing" : "stands beside UnixSocket",
-                "Write either Port (0 to 65535) or UnixSocket (a path)"));
+            faults.Add(settings.Transport == EndpointTransport.Udp
+                ? new($"{section.Path}:Port", settings.UnixSocket is null ? "is missing" : "is what UDP has, and UnixSocket is there", "Write Port (0 to 65535), and no UnixSocket")
+                : new($"{section.Path}:Port", settings.Port is null ? "is missing" : "stands beside UnixSocket", "Write either Port (0 to 65535) or UnixSocket (a path)"));
             return null;
         }
 
@@ -105,14 +114,14 @@ internal sealed class PerchConfigReader(
         {
             var isPath = path.Length > 0 && !path.Contains('\0', StringComparison.Ordinal);
             var full = isPath ? Path.GetFullPath(path, environment.ContentRootPath) : path;
-            if (isPath && Encoding.UTF8.GetByteCount(full) <= MaxUnixPathBytes) return new(null, 0, full, settings.Backlog);
+            if (isPath && Encoding.UTF8.GetByteCount(full) <= MaxUnixPathBytes) return new(null, 0, full, settings.Backlog ?? DefaultBacklog);
             faults.Add(new($"{section.Path}:UnixSocket", isPath ? $"'{full}' is too long" : "is not a path",
                 $"Write a path of at most {MaxUnixPathBytes} bytes, counted from the root"));
             return null;
         }
 
         var address = settings.Address ?? perch.Address;
-        if (IPAddress.TryParse(address, out var ip)) return new(ip, settings.Port!.Value, null, settings.Backlog);
+        if (IPAddress.TryParse(address, out var ip)) return new(ip, settings.Port!.Value, null, settings.Backlog ?? DefaultBacklog);
         faults.Add(new(settings.Address is null ? "Perch:Address" : $"{section.Path}:Address", $"'{address}' is not an IP address",
             "Write for example 127.0.0.1, 0.0.0.0 (every IPv4 address), ::1 or :: (every address)"));
         return null;
@@ -135,10 +144,10 @@ internal sealed class PerchConfigReader(
     private static bool Overlap(ListenAddress a, ListenAddress b)
     {
         if (a.UnixSocket is not null || b.UnixSocket is not null) return a.UnixSocket == b.UnixSocket;
-        return a.Port != 0 && a.Port == b.Port && (a.Address!.Equals(b.Address) || Covers(a.Address, b.Address!) || Covers(b.Address!, a.Address));
+        return a.Port != 0 && a.Port == b.Port && a.Transport == b.Transport && (a.Address!.Equals(b.Address) || Covers(a.Address, b.Address!) || Covers(b.Address!, a.Address));
     }
 
-    /// <remarks>Kestrel binds <c>::</c> for both families.</remarks>
+    /// <remarks><c>::</c> is bound for both families.</remarks>
     private static bool Covers(IPAddress any, IPAddress other) =>
         any.Equals(IPAddress.IPv6Any) || (any.Equals(IPAddress.Any) && other.AddressFamily == any.AddressFamily);
 

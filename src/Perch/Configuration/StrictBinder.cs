@@ -37,6 +37,12 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
     {
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
         if (section.Value is null && !section.GetChildren().Any()) return;
+        if (type == typeof(string[]))
+        {
+            property.SetValue(target, ReadList(section));
+            return;
+        }
+
         if (type.IsClass && type != typeof(string))
         {
             Read(section, property.GetValue(target)!);
@@ -49,6 +55,20 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
             property.SetValue(target, value);
         else
             faults.Add(new(section.Path, $"'{text}' is not {Kind(type)}", Cure(type)));
+    }
+
+    /// <summary>A list, or the one text that would be its only entry.</summary>
+    private string[] ReadList(IConfigurationSection section)
+    {
+        if (section.Value is { } single) return single.Length == 0 ? [] : [single];
+        var list = new List<string>();
+        foreach (var child in section.GetChildren())
+        {
+            if (child.Value is { Length: > 0 } text) list.Add(text);
+            else faults.Add(new(child.Path, "is not text", "Write a list of texts: [ \"...\" ]"));
+        }
+
+        return [.. list];
     }
 
     private void Validate(IConfigurationSection section, object target)

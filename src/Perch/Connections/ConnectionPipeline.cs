@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using Perch.Datagrams;
 using Perch.Endpoints;
 
 namespace Perch.Connections;
@@ -22,6 +23,15 @@ internal static class ConnectionPipeline
             CloseMiddleware.OnConnectionAsync,
             timeouts.OnConnectionAsync,
             ByteCountMiddleware.OnConnectionAsync);
+    }
+
+    /// <summary>For sessions of datagrams, which have no stream: their protocols have timeouts of their own.</summary>
+    public static ConnectionDelegate BuildSessions(EndpointConfig endpoint, PipelineServices services)
+    {
+        var traffic = services.Registry.TrafficOf(endpoint.Name, endpoint.Protocol.Name);
+        return Compose(static connection => ((SessionConnection)connection).Serve(),
+            new OutcomeMiddleware(traffic, services).OnConnectionAsync,
+            new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards).OnConnectionAsync);
     }
 
     private static ConnectionDelegate Compose(

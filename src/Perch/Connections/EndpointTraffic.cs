@@ -1,3 +1,5 @@
+using Perch.Datagrams;
+
 namespace Perch.Connections;
 
 /// <summary>
@@ -18,6 +20,15 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
     public string Endpoint { get; } = endpoint;
 
     public string Protocol { get; } = protocol;
+
+    /// <summary>What UDP has carried; null where there was none.</summary>
+    public DatagramTraffic? DatagramTotals { get; private set; }
+
+    /// <summary>Called when the endpoint is one of UDP.</summary>
+    public DatagramTraffic Datagrams()
+    {
+        lock (_lock) return DatagramTotals ??= new();
+    }
 
     public void Add(ConnectionState connection)
     {
@@ -52,6 +63,16 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
         lock (_lock)
         {
             var totals = new TrafficTotals(_live.Count, _accepted, _received, _sent, _messages, [.. _ended]);
+            if (DatagramTotals is { } datagrams)
+            {
+                totals = totals with
+                {
+                    Received = totals.Received + datagrams.ReceivedBytes,
+                    Sent = totals.Sent + datagrams.SentBytes,
+                    Messages = totals.Messages + datagrams.Messages,
+                };
+            }
+
             foreach (var connection in _live)
             {
                 totals = totals with

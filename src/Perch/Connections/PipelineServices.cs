@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Perch.Datagrams;
 using Perch.Diagnostics;
 
 namespace Perch.Connections;
@@ -14,4 +15,8 @@ internal sealed class PipelineServices(
     public TimeProvider Time { get; } = time;
 
     public ILogger Logger { get; } = loggers.CreateLogger("Perch.Connections");
+
+    public ILogger DatagramLogger { get; } = loggers.CreateLogger("Perch.Datagrams");
+
+    public SourcePorts SourcePorts { get; } = new();
 }

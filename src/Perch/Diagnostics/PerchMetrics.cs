@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Perch.Connections;
+using Perch.Datagrams;
 
 namespace Perch.Diagnostics;
 
@@ -29,6 +30,9 @@ internal sealed class PerchMetrics : IDisposable
         _meter.CreateObservableCounter("perch.connections.ended", ObserveEnded, "{connection}", "Connections that ended, by outcome.");
         _meter.CreateObservableCounter("perch.bytes.received", () => Observe(t => t.Received), "By", "Bytes that handlers were given.");
         _meter.CreateObservableCounter("perch.bytes.sent", () => Observe(t => t.Sent), "By", "Bytes that handlers wrote.");
+        _meter.CreateObservableCounter("perch.datagrams.received", () => ObserveDatagrams(d => d.Received), "{datagram}", "Datagrams received, those that are dropped then too.");
+        _meter.CreateObservableCounter("perch.datagrams.sent", () => ObserveDatagrams(d => d.Sent), "{datagram}", "Datagrams sent.");
+        _meter.CreateObservableCounter("perch.datagrams.dropped", ObserveDropped, "{datagram}", "Datagrams that were not handled, and replies that were not sent, by reason.");
         _meter.CreateObservableCounter("perch.messages", () => Observe(t => t.Messages), "{message}", "Messages handled.");
     }
 
@@ -48,6 +52,18 @@ internal sealed class PerchMetrics : IDisposable
 
     private List<Measurement<long>> Observe(Func<TrafficTotals, long> value) =>
         [.. _registry.Traffic.Select(t => new Measurement<long>(value(t.Totals()), new("endpoint", t.Endpoint), new("protocol", t.Protocol)))];
+
+    private List<Measurement<long>> ObserveDatagrams(Func<DatagramTraffic, long> value) =>
+        [.. _registry.Traffic.Where(t => t.DatagramTotals is not null)
+            .Select(t => new Measurement<long>(value(t.DatagramTotals!), new("endpoint", t.Endpoint), new("protocol", t.Protocol)))];
+
+    private IEnumerable<Measurement<long>> ObserveDropped() =>
+        from traffic in _registry.Traffic
+        let datagrams = traffic.DatagramTotals
+        where datagrams is not null
+        from reason in Enum.GetValues<DropReason>()
+        select new Measurement<long>(datagrams.Dropped(reason),
+            new("endpoint", traffic.Endpoint), new("protocol", traffic.Protocol), new("reason", DatagramTraffic.ReasonNames[(int)reason]));
 
     private IEnumerable<Measurement<long>> ObserveEnded()
     {

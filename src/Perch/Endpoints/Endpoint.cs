@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
+using Perch.Datagrams;
 
 namespace Perch.Endpoints;
 
@@ -22,7 +23,7 @@ internal sealed partial class Endpoint : IDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private volatile EndpointPipeline _pipeline;
-    private volatile EndpointServer? _server;
+    private volatile IEndpointServer? _server;
     private volatile Condition _condition = new(EndpointState.Binding);
     private Task _retrying = Task.CompletedTask;
 
@@ -38,6 +39,9 @@ internal sealed partial class Endpoint : IDisposable
 
     public bool IsListening => _condition.State == EndpointState.Listening;
 
+    /// <inheritdoc cref="IEndpointServer.Released"/>
+    public Task Released => _server?.Released ?? Task.CompletedTask;
+
     /// <summary>The connections that this endpoint accepted; one of the same name that is bound anew has its own.</summary>
     private IEnumerable<ConnectionState> Connections => _services.Registry.Live().Where(c => ReferenceEquals(c.Owner, this));
 
@@ -46,7 +50,7 @@ internal sealed partial class Endpoint : IDisposable
         var (condition, config) = (_condition, Config);
         var port = _server?.Port;
         var address = port is null ? config.Listen : config.Listen with { Port = port.Value };
-        return new(config.Name, config.Protocol.Name, address.ToString(), port, condition.State, condition.Reason, condition.NextRetry, Connections.Count());
+        return new(config.Name, config.Protocol.Name, address.ToString(), port, condition.State, condition.Reason, condition.NextRetry, Count());
     }
 
     /// <summary>Binds the socket; where that fails the endpoint is <see cref="EndpointState.Failed"/> and goes on trying.</summary>
@@ -55,7 +59,7 @@ internal sealed partial class Endpoint : IDisposable
         if (!await TryBindAsync(FirstRetry, cancellationToken)) _retrying = RetryAsync();
     }
 
-    /// <summary>New connections enter the new pipeline; those that are there stay in the old one until they end.</summary>
+    /// <summary>New connections and datagrams enter the new pipeline; those that are there stay in the old one until they end.</summary>
     public async Task ChangeAsync(EndpointPipeline pipeline)
     {
         var old = _pipeline;
@@ -82,14 +86,30 @@ internal sealed partial class Endpoint : IDisposable
         Log.Stopped(_logger, Config.Name);
     }
 
+    /// <returns>The pipeline, which holds its handler until it is left; null where the endpoint is gone.</returns>
+    public EndpointPipeline? TryEnter()
+    {
+        EndpointPipeline pipeline;
+        while (!(pipeline = _pipeline).TryEnter())
+        {
+            if (ReferenceEquals(pipeline, _pipeline)) return null;
+        }
+
+        return pipeline;
+    }
+
     public void Dispose() => _stopping.Dispose();
+
+    private int Count() => Connections.Count() + (_server?.InHand ?? 0);
 
     private async Task<bool> TryBindAsync(TimeSpan retryAfter, CancellationToken cancellationToken)
     {
         var address = Config.Listen;
         try
         {
-            _server = await EndpointServer.StartAsync(address, ServeAsync, _servers, cancellationToken);
+            _server = address.Transport == EndpointTransport.Udp
+                ? DatagramServer.Start(address, this, _services)
+                : await EndpointServer.StartAsync(address, ServeAsync, _servers, cancellationToken);
             _condition = new(EndpointState.Listening);
             Log.Listening(_logger, Config.Name, Config.Protocol.Name, Status().Address);
             return true;
@@ -124,23 +144,16 @@ internal sealed partial class Endpoint : IDisposable
     private async Task ServeAsync(ConnectionContext connection)
     {
         connection.Features.Set(this);
-        EndpointPipeline pipeline;
-        while (!(pipeline = _pipeline).TryEnter())
-        {
-            if (!ReferenceEquals(pipeline, _pipeline)) continue;
-            // Accepted before the drain, and first served after its deadline.
-            connection.Abort();
-            return;
-        }
-
-        await pipeline.ServeAsync(connection);
+        // Accepted before the drain, and first served after its deadline.
+        if (TryEnter() is { } pipeline) await pipeline.ServeAsync(connection);
+        else connection.Abort();
     }
 
-    private async Task StopServerAsync(EndpointServer server, TimeSpan deadline)
+    private async Task StopServerAsync(IEndpointServer server, TimeSpan deadline)
     {
         using var abort = new CancellationTokenSource();
         var stopped = server.StopAsync(abort.Token);
-        Log.Draining(_logger, Config.Name, Connections.Count());
+        Log.Draining(_logger, Config.Name, Count());
         if (!await EndsWithinAsync(stopped, deadline))
         {
             foreach (var connection in Connections) connection.Abort(ConnectionOutcome.DrainAborted);

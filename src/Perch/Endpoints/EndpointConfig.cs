@@ -1,4 +1,5 @@
 using System.Net;
+using Perch.Datagrams;
 
 namespace Perch.Endpoints;
 
@@ -31,14 +32,30 @@ internal sealed record EndpointConfig
 
 /// <summary>What the socket depends on: a change here, and only here, binds anew.</summary>
 /// <param name="Address">The IP address, or null where <paramref name="UnixSocket"/> is set.</param>
-/// <param name="Port">The TCP port; 0 lets the system choose.</param>
+/// <param name="Port">The TCP or UDP port; 0 lets the system choose.</param>
 /// <param name="UnixSocket">The absolute path of a Unix socket, or null.</param>
 /// <param name="Backlog">How many connections the system holds that were not accepted yet.</param>
 internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixSocket, int Backlog)
 {
+    public EndpointTransport Transport { get; init; }
+
+    /// <summary>UDP: what the receive buffer is asked to hold, or null.</summary>
+    public int? ReceiveBufferBytes { get; init; }
+
+    /// <summary>UDP: the groups that are joined, in the order of the configuration.</summary>
+    public IReadOnlyList<MulticastGroup> MulticastGroups { get; init; } = [];
+
     public EndPoint EndPoint => UnixSocket is null
         ? new IPEndPoint(Address!, Port)
         : new System.Net.Sockets.UnixDomainSocketEndPoint(UnixSocket);
 
-    public override string ToString() => UnixSocket is null ? $"tcp {new IPEndPoint(Address!, Port)}" : $"unix {UnixSocket}";
+    public bool Equals(ListenAddress? other) => other is not null
+        && Equals(Address, other.Address) && Port == other.Port && UnixSocket == other.UnixSocket && Backlog == other.Backlog
+        && Transport == other.Transport && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
+
+    public override int GetHashCode() => HashCode.Combine(Address, Port, UnixSocket, Transport);
+
+    public override string ToString() => UnixSocket is null
+        ? $"{(Transport == EndpointTransport.Udp ? "udp" : "tcp")} {new IPEndPoint(Address!, Port)}"
+        : $"unix {UnixSocket}";
 }

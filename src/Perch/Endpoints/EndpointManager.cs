@@ -19,6 +19,9 @@ namespace Perch.Endpoints;
 /// </summary>
 internal sealed partial class EndpointManager : IHostedLifecycleService, IDisposable
 {
+    /// <summary>What the last answers of a UDP endpoint get to leave before its port is bound anew.</summary>
+    private static readonly TimeSpan ReleaseTime = TimeSpan.FromSeconds(1);
+
     /// <summary>What the host's other services get to stop, after the drain.</summary>
     private static readonly TimeSpan OthersShutdown = TimeSpan.FromSeconds(10);
 
@@ -154,11 +157,17 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         _host.ShutdownTimeout = _shutdown.LameDuck + _shutdown.Drain + OthersShutdown;
 
         // Sockets are let go before others are bound, so that two endpoints can swap their ports.
+        var released = new List<Task>();
         foreach (var (name, endpoint) in _endpoints.ToList())
         {
             if (config.Endpoints.TryGetValue(name, out var next) && next.Listen == endpoint.Config.Listen) continue;
             BeginDrain(name, endpoint);
+            released.Add(endpoint.Released);
         }
+
+        // One that is not free by then is bound by the retry.
+        var allReleased = Task.WhenAll(released);
+        if (!allReleased.IsCompleted) await Task.WhenAny(allReleased, Task.Delay(ReleaseTime, _services.Time, cancellationToken));
 
         foreach (var pipeline in pipelines)
         {

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Perch.Connections;
+using Perch.Datagrams;
 
 namespace Perch.Endpoints;
 
@@ -11,7 +12,7 @@ namespace Perch.Endpoints;
 internal sealed class EndpointPipeline
 {
     private readonly AsyncServiceScope _scope;
-    private readonly ConnectionDelegate _pipeline;
+    private readonly ConnectionDelegate? _pipeline;
     private int _users = 1;
 
     public EndpointPipeline(EndpointConfig config, IServiceScopeFactory scopes, PipelineServices services)
@@ -21,8 +22,10 @@ internal sealed class EndpointPipeline
         try
         {
             _scope.ServiceProvider.GetRequiredService<EndpointScope>().Endpoint = config;
-            var handler = _scope.ServiceProvider.GetRequiredKeyedService<ConnectionHandler>(config.Protocol.Name);
-            _pipeline = ConnectionPipeline.Build(config, handler, services);
+            var isUdp = config.Listen.Transport == EndpointTransport.Udp;
+            var handler = _scope.ServiceProvider.GetRequiredKeyedService<object>(config.Protocol.KeyOf(config.Listen.Transport));
+            if (isUdp) Datagrams = new(config, this, handler, services);
+            else _pipeline = ConnectionPipeline.Build(config, (ConnectionHandler)handler, services);
         }
         catch
         {
@@ -32,6 +35,9 @@ internal sealed class EndpointPipeline
     }
 
     public EndpointConfig Config { get; }
+
+    /// <summary>What serves datagrams; null on other transports than UDP.</summary>
+    public EndpointDatagrams? Datagrams { get; }
 
     /// <returns>False where it was retired and is gone; its successor is in place then.</returns>
     public bool TryEnter()
@@ -51,7 +57,7 @@ internal sealed class EndpointPipeline
     {
         try
         {
-            await _pipeline(connection);
+            await _pipeline!(connection);
         }
         finally
         {
@@ -61,6 +67,14 @@ internal sealed class EndpointPipeline
 
     /// <summary>No connection enters it any more; called once.</summary>
     public ValueTask RetireAsync() => LeaveAsync();
+
+    /// <summary>For one who entered, and must not wait.</summary>
+    public void Leave()
+    {
+        var leaving = LeaveAsync();
+        // The last one out of a retired pipeline disposes of the handler's services; what that throws is nobody's to catch.
+        if (!leaving.IsCompletedSuccessfully) _ = leaving.AsTask();
+    }
 
     private ValueTask LeaveAsync() => Interlocked.Decrement(ref _users) == 0 ? _scope.DisposeAsync() : ValueTask.CompletedTask;
 }

@@ -9,9 +9,9 @@ using Microsoft.Extensions.Options;
 namespace Perch.Endpoints;
 
 /// <summary>
-/// Makes the Kestrel server of one endpoint: each has its own, so that each binds, fails and drains on its own.
+/// The Kestrel server of one TCP or Unix-socket endpoint: each has its own, so that each binds, fails and drains on its own.
 /// </summary>
-internal sealed class EndpointServer : IDisposable
+internal sealed class EndpointServer : IEndpointServer
 {
     private readonly KestrelServer _server;
     private ListenOptions? _listen;
@@ -31,8 +31,11 @@ internal sealed class EndpointServer : IDisposable
 
     public ListenAddress Address { get; }
 
-    /// <summary>The bound TCP port, or null for a Unix socket.</summary>
     public int? Port => _listen?.IPEndPoint?.Port;
+
+    public int InHand => 0;
+
+    public Task Released => Task.CompletedTask;
 
     public static async Task<EndpointServer> StartAsync(
         ListenAddress address, ConnectionDelegate serve, EndpointServerFactory factory, CancellationToken cancellationToken)
@@ -51,10 +54,6 @@ internal sealed class EndpointServer : IDisposable
         }
     }
 
-    /// <summary>
-    /// Stops listening before it returns its task, and tells every connection to finish. The task ends when the last one
-    /// has left, or shortly after <paramref name="abort"/>.
-    /// </summary>
     public Task StopAsync(CancellationToken abort)
     {
         var stopped = _server.StopAsync(abort);

@@ -24,9 +24,19 @@ internal sealed class EndpointSettings
     /// <summary>Whether the endpoint is served. Default true.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>How many connections the system holds that were not accepted yet. Default 512.</summary>
+    /// <summary>How many connections the system holds that were not accepted yet. Default 512. Not for UDP.</summary>
     [Range(1, 65535)]
-    public int Backlog { get; set; } = 512;
+    public int? Backlog { get; set; }
+
+    /// <summary>
+    /// UDP only: the bytes of datagrams that the system holds until they are received. Default 1 MiB, or what the system
+    /// gives of it.
+    /// </summary>
+    [Range(4096, 1024 * 1024 * 1024)]
+    public int? ReceiveBufferBytes { get; set; }
+
+    /// <summary>UDP only: the multicast groups to join, <c>239.1.2.3</c> or <c>ff15::1@eth0</c>. Default none.</summary>
+    public string[] MulticastGroups { get; set; } = [];
 }
 
 /// <summary>The transports that an endpoint can be served over.</summary>
@@ -34,4 +44,7 @@ internal enum EndpointTransport
 {
     /// <summary>TCP, or a stream Unix socket.</summary>
     Tcp,
+
+    /// <summary>UDP.</summary>
+    Udp,
 }

@@ -23,4 +23,15 @@ public sealed record GuardOptions
     /// <summary>How long one flush may wait for the peer to read. Default 1 minute.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "24.00:00:00")]
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>UDP: most datagrams whose handler is not done; those that come then are dropped. Each takes 64 KiB. Default 1,024.</summary>
+    [Range(1, 100_000)]
+    public int MaxDatagramsInHand { get; set; } = 1024;
+
+    /// <summary>
+    /// UDP: most replies a second to one source, an IPv4 address or the /64 of an IPv6 one; a second's worth may come at once.
+    /// Default 1,000; 0 turns it off, and lets a loop between two servers go on for ever.
+    /// </summary>
+    [Range(0, 100_000_000)]
+    public int RepliesPerSecond { get; set; } = 1000;
 }

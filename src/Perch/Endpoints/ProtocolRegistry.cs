@@ -19,7 +19,9 @@ internal sealed class ProtocolRegistry
         _byName = byName.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
     }
 
-    public IEnumerable<string> Names => _byName.Keys.Order(StringComparer.Ordinal);
+    /// <summary>The protocols that can be served over this transport.</summary>
+    public IEnumerable<string> NamesFor(EndpointTransport transport) =>
+        _byName.Values.Where(p => p.Serves(transport)).Select(p => p.Name).Order(StringComparer.Ordinal);
 
     public ProtocolDescriptor? Find(string name) => _byName.GetValueOrDefault(name);
 }

@@ -1,42 +1,37 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Connections.Features;
 using Perch.Connections;
 
 namespace Perch.Messages;
 
-/// <summary>What a handler knows of the connection it serves, whatever its shape.</summary>
+/// <summary>What a handler knows of the peer it serves, whatever its shape.</summary>
 public abstract class HandlerContext
 {
-    private readonly ConnectionContext _connection;
-    private readonly IPerchConnectionFeature? _feature;
+    private readonly IHandlerPeer _peer;
 
     private protected HandlerContext(ConnectionContext connection)
+        : this(new ConnectionPeer(connection))
     {
-        _connection = connection;
-        _feature = connection.Features.Get<IPerchConnectionFeature>();
-        Draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
     }
 
-    /// <summary>The connection's id: the same in every log line about it.</summary>
-    public string ConnectionId => _connection.ConnectionId;
+    private protected HandlerContext(IHandlerPeer peer) => _peer = peer;
+
+    /// <summary>The connection's id: the same in every log line about it. On UDP each datagram has its own.</summary>
+    public string ConnectionId => _peer.ConnectionId;
 
     /// <summary>The endpoint's name, or an empty text outside the host.</summary>
-    public string Endpoint => _feature?.Endpoint ?? "";
+    public string Endpoint => _peer.Endpoint;
 
-    /// <summary>The peer's address, or null for a Unix socket.</summary>
-    public IPEndPoint? Remote => _connection.RemoteEndPoint as IPEndPoint;
+    /// <summary>The peer's address, or null for a Unix socket. On UDP it is made anew by each call.</summary>
+    public IPEndPoint? Remote => _peer.Remote;
 
     /// <summary>Cancelled when the endpoint drains: finish the message in hand and leave.</summary>
-    public CancellationToken Draining { get; }
+    public CancellationToken Draining => _peer.Draining;
 
-    /// <summary>Cancelled when the connection is gone: nothing can be read or sent any more.</summary>
-    public CancellationToken Aborted => _connection.ConnectionClosed;
+    /// <summary>Cancelled when the connection is gone, on UDP when the drain's time is over: nothing can be read or sent any more.</summary>
+    public CancellationToken Aborted => _peer.Aborted;
 
-    internal void CountMessages(int count)
-    {
-        if (_feature is not null) _feature.Messages += count;
-    }
+    internal void CountMessages(int count) => _peer.CountMessages(count);
 
-    internal void SetOutcome(ConnectionOutcome outcome) => _feature?.TrySetOutcome(outcome);
+    internal void SetOutcome(ConnectionOutcome outcome) => _peer.SetOutcome(outcome);
 }

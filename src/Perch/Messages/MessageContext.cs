@@ -1,19 +1,29 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Connections;
 using Perch.Connections;
+using Perch.Datagrams;
 
 namespace Perch.Messages;
 
-/// <summary>One peer of a <see cref="MessageHandler{TOptions}"/>; the same object for every message of a connection.</summary>
+/// <summary>
+/// One peer of a <see cref="MessageHandler{TOptions}"/>; the same object for every message of a connection. On UDP each
+/// datagram is a dialogue of its own: a peer that is new, one message, and one datagram in reply.
+/// </summary>
 public sealed class MessageContext : HandlerContext
 {
     internal MessageContext(ConnectionContext connection)
         : base(connection) => Reply = connection.Transport.Output;
 
-    /// <summary>Where replies are written. They are sent together when every message that has arrived was handled.</summary>
+    internal MessageContext(DatagramContext datagram)
+        : base(datagram) => Reply = datagram.Reply;
+
+    /// <summary>
+    /// Where replies are written. They are sent together when every message that has arrived was handled; on UDP they are
+    /// one datagram, of at most 65,507 bytes.
+    /// </summary>
     public IBufferWriter<byte> Reply { get; }
 
-    /// <summary>The handler's own state of this connection.</summary>
+    /// <summary>The handler's own state of this connection; on UDP of this datagram.</summary>
     public object? Session { get; set; }
 
     /// <summary>Whether <see cref="Close"/> was called.</summary>
@@ -25,4 +35,7 @@ public sealed class MessageContext : HandlerContext
         IsClosed = true;
         SetOutcome(ConnectionOutcome.Completed);
     }
+
+    /// <summary>The next datagram has it.</summary>
+    internal void Reset() => (Session, IsClosed) = (null, false);
 }

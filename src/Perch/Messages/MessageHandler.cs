@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
+using Perch.Datagrams;
 using Perch.Diagnostics;
 using Perch.Wire;
 using Perch.Wire.Framings;
@@ -8,16 +9,18 @@ using Perch.Wire.Framings;
 namespace Perch.Messages;
 
 /// <summary>
-/// A protocol of one message in, nothing or something out. One instance serves all connections of an endpoint; the
-/// state of one of them belongs in <see cref="MessageContext.Session"/>.
+/// A protocol of one message in, nothing or something out, over TCP, Unix sockets and UDP. One instance serves all
+/// connections of an endpoint, or all its datagrams; the state of one of them belongs in <see cref="MessageContext.Session"/>.
 /// </summary>
 /// <typeparam name="TOptions">The protocol's options, with framing and bound.</typeparam>
 /// <param name="options">The endpoint's options.</param>
-public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHandler
+public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHandler, IMessageDatagrams
     where TOptions : MessageOptions
 {
     /// <summary>The endpoint's options.</summary>
     protected TOptions Options { get; } = options;
+
+    int IMessageDatagrams.MaxMessageBytes => Options.MaxMessageBytes;
 
     /// <inheritdoc/>
     public sealed override async Task OnConnectedAsync(ConnectionContext connection)
@@ -51,6 +54,21 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
     /// <summary>Writes the protocol's error reply to <see cref="MessageContext.Reply"/>; nothing where the protocol has none.</summary>
     protected virtual void WriteError(MessageContext context, ProtocolException error)
     {
+    }
+
+    ValueTask IMessageDatagrams.OnDatagramAsync(MessageContext context, in ReadOnlySequence<byte> message)
+    {
+        var opening = OnOpenAsync(context);
+        if (!opening.IsCompletedSuccessfully) return OnDatagramAsync(opening, context, message);
+        return context.IsClosed ? ValueTask.CompletedTask : OnMessageAsync(context, message);
+    }
+
+    void IMessageDatagrams.WriteDatagramError(MessageContext context, ProtocolException error) => WriteError(context, error);
+
+    private async ValueTask OnDatagramAsync(ValueTask opening, MessageContext context, ReadOnlySequence<byte> message)
+    {
+        await opening;
+        if (!context.IsClosed) await OnMessageAsync(context, message);
     }
 
     private async Task ServeAsync(MessageContext context, IDuplexPipe transport, MessageMeter meter)

@@ -120,7 +120,7 @@ internal sealed class FakeStore : IRecordStore
         for (var i = 0; i < records.Length; i++)
         {
             batch.SetId(i, ++_lastId);
-            records[i] = new(batch.Endpoint, batch.Remote, batch.ReceivedAt, System.Text.Encoding.UTF8.GetString(batch.Sender(i)), batch.Sequence(i), batch.Text(i));
+            records[i] = new(batch.Endpoint, batch.RemoteOf(i), batch.ReceivedAt, System.Text.Encoding.UTF8.GetString(batch.Sender(i)), batch.Sequence(i), batch.Text(i));
         }
 
         return records;

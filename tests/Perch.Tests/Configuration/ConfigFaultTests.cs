@@ -5,8 +5,8 @@ namespace Perch.Tests.Configuration;
 
 public sealed class ConfigFaultTests
 {
-    private const string KnownGuards = "Known here: FirstByteTimeout, IdleTimeout, MaxConnections, WriteTimeout";
-    private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, Options, Port, Protocol, Transport, UnixSocket";
+    private const string KnownGuards = "Known here: FirstByteTimeout, IdleTimeout, MaxConnections, MaxDatagramsInHand, RepliesPerSecond, WriteTimeout";
+    private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, MulticastGroups, Options, Port, Protocol, ReceiveBufferBytes, Transport, UnixSocket";
     private const string KnownEcho = "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix";
 
     [Theory]
@@ -31,7 +31,7 @@ public sealed class ConfigFaultTests
     [InlineData(""" "Options": { "Loud": "yes" } """, "Perch:Endpoints:e:Options:Loud", "'yes' is not true or false", "Write true or false")]
     [InlineData(""" "Address": "localhost" """, "Perch:Endpoints:e:Address", "'localhost' is not an IP address", "Write for example 127.0.0.1, 0.0.0.0 (every IPv4 address), ::1 or :: (every address)")]
     [InlineData(""" "UnixSocket": "a.sock" """, "Perch:Endpoints:e:Port", "stands beside UnixSocket", "Write either Port (0 to 65535) or UnixSocket (a path)")]
-    [InlineData(""" "Transport": "Udp" """, "Perch:Endpoints:e:Transport", "'Udp' is not one of the known words", "Write one of: Tcp")]
+    [InlineData(""" "Transport": "Quic" """, "Perch:Endpoints:e:Transport", "'Quic' is not one of the known words", "Write one of: Tcp, Udp")]
     public void Read_FaultyKeyBesideGoodOnes_IsTheOneFault(string key, string path, string problem, string cure) =>
         Assert.Equal(new ConfigFault(path, problem, cure), FaultOf(One($""" "Port": 1, "Protocol": "echo", {key} """)));
 
@@ -50,7 +50,7 @@ public sealed class ConfigFaultTests
         var fault = FaultOf(One(keys));
 
         Assert.Equal((path, problem), (fault.Key, fault.Problem));
-        if (path.EndsWith("Protocol", StringComparison.Ordinal)) Assert.Equal("Write one of: echo, plain", fault.Cure);
+        if (path.EndsWith("Protocol", StringComparison.Ordinal)) Assert.Equal("Write one of: echo, message, plain", fault.Cure);
     }
 
     [Theory]

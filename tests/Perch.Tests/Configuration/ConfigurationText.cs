@@ -4,6 +4,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Hosting;
 using Perch.Configuration;
+using Perch.Datagrams;
 using Perch.Endpoints;
 using Perch.Messages;
 
@@ -21,6 +22,8 @@ internal static class ConfigurationText
         [
             new("echo", typeof(ConnectionHandler), typeof(EchoTestOptions)),
             new("plain", typeof(ConnectionHandler), typeof(NoOptions)),
+            new("message", typeof(MessageHandler<EchoTestOptions>), typeof(EchoTestOptions)),
+            new("datagram", typeof(DatagramHandler), typeof(NoOptions)),
         ]);
         return new PerchConfigReader(configuration, protocols, new ContentRoot(), [new("Shared", typeof(EchoTestOptions))]).Read();
     }

@@ -78,7 +78,7 @@ internal sealed class PostgresAppender
                 await rows.WriteAsync(ids[next], NpgsqlDbType.Bigint, cancellationToken);
                 await rows.WriteAsync(receivedAt, NpgsqlDbType.TimestampTz, cancellationToken);
                 await rows.WriteAsync(batch.Endpoint, NpgsqlDbType.Text, cancellationToken);
-                await rows.WriteAsync(batch.Remote, NpgsqlDbType.Text, cancellationToken);
+                await rows.WriteAsync(batch.RemoteOf(i), NpgsqlDbType.Text, cancellationToken);
                 await WriteMessageAsync(rows, batch.Message(i), cancellationToken);
             }
         }

@@ -31,7 +31,7 @@ internal sealed class SqliteAppender(SqliteDatabase database, TimeSpan window)
         var receivedAt = SqliteTime.From(batch.ReceivedAt);
         _insert.Bind(1, receivedAt);
         _insert.BindText(2, Encode(batch.Endpoint));
-        _insert.BindText(3, Encode(batch.Remote));
+        string? remote = null;
         _claim.Bind(1, receivedAt);
         for (var i = 0; i < batch.Count; i++)
         {
@@ -39,6 +39,7 @@ internal sealed class SqliteAppender(SqliteDatabase database, TimeSpan window)
             batch.SetId(i, id);
             if (id <= last) continue;
             last = id;
+            if (!ReferenceEquals(remote, batch.RemoteOf(i))) _insert.BindText(3, Encode(remote = batch.RemoteOf(i)));
             Insert(id, batch.Message(i).Span);
         }
         return last;

@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Configuration;
+using Perch.Datagrams;
+using Perch.Endpoints;
+
+namespace Perch.Configuration;
+
+/// <summary>The keys that only one transport has: one of the other is a fault, since it would do nothing.</summary>
+internal static class TransportKeys
+{
+    /// <returns>The address with what its transport adds.</returns>
+    public static ListenAddress Read(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)
+    {
+        var isUdp = settings.Transport == EndpointTransport.Udp;
+        if (isUdp && settings.Backlog is not null)
+            faults.Add(new($"{section.Path}:{nameof(settings.Backlog)}", "is for TCP", $"Remove it; what UDP holds is {nameof(settings.ReceiveBufferBytes)}"));
+        if (!isUdp && settings.ReceiveBufferBytes is not null)
+            faults.Add(new($"{section.Path}:{nameof(settings.ReceiveBufferBytes)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
+        if (!isUdp && settings.MulticastGroups.Length > 0)
+            faults.Add(new($"{section.Path}:{nameof(settings.MulticastGroups)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
+        return isUdp
+            ? listen with { Transport = EndpointTransport.Udp, ReceiveBufferBytes = settings.ReceiveBufferBytes, MulticastGroups = ReadGroups(section, settings, listen, faults) }
+            : listen;
+    }
+
+    private static List<MulticastGroup> ReadGroups(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)
+    {
+        var groups = new List<MulticastGroup>();
+        var key = $"{section.Path}:{nameof(settings.MulticastGroups)}";
+        foreach (var text in settings.MulticastGroups)
+        {
+            if (MulticastGroup.Parse(text) is not { } group) faults.Add(new(key, $"'{text}' is not a multicast group", "Write for example 239.1.2.3, or ff15::1@eth0"));
+            else if (!DatagramSocket.IsWildcard(listen.Address!) || group.Address.AddressFamily != listen.Address!.AddressFamily)
+                faults.Add(new(key, $"'{text}' does not reach {listen.Address}", "Write \"Address\": \"0.0.0.0\" for IPv4 groups, \"::\" for IPv6 ones"));
+            else groups.Add(group);
+        }
+
+        return groups;
+    }
+}

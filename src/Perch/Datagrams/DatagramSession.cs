@@ -1,0 +1,99 @@
+using System.Net;
+using Microsoft.AspNetCore.Http.Features;
+using Perch.Connections;
+
+namespace Perch.Datagrams;
+
+/// <summary>
+/// A dialogue of several datagrams with one peer, such as a transfer. To the host it is a connection: it counts in the caps,
+/// stands in <c>/connections</c>, holds a drain until its deadline, and ends with an outcome, a log line and its metrics.
+/// Started by <see cref="IDatagramEndpoint.TryStartSession"/>; one task at a time receives.
+/// </summary>
+public sealed class DatagramSession
+{
+    private readonly SessionConnection _connection;
+    private readonly SessionChannel _channel;
+    private readonly DatagramServer _server;
+    private readonly ReturnAddress _asked;
+    private ConnectionState? _state;
+    private long _budget;
+
+    internal DatagramSession(DatagramServer server, SessionConnection connection, SessionChannel channel, in ReturnAddress asked)
+    {
+        (_server, _connection, _channel, _asked, _budget) = (server, connection, channel, asked, asked.Budget);
+    }
+
+    /// <summary>The id in every log line about it.</summary>
+    public string Id => _connection.ConnectionId;
+
+    /// <summary>Who began it.</summary>
+    public PeerAddress Peer => _asked.Peer;
+
+    /// <summary>The address and port that it talks from.</summary>
+    public IPEndPoint LocalEndPoint => _channel.LocalEndPoint;
+
+    /// <summary>Cancelled when the endpoint drains: finish, or leave.</summary>
+    public CancellationToken Draining => _server.Draining;
+
+    /// <summary>Cancelled when the drain's time is over.</summary>
+    public CancellationToken Aborted => _connection.ConnectionClosed;
+
+    /// <summary>Whether <see cref="ConfirmPeer"/> was called.</summary>
+    public bool IsPeerConfirmed { get; private set; }
+
+    /// <summary>
+    /// The peer has shown that it receives: it has sent what only one can send who got a datagram of this session, such as
+    /// an acknowledgement at a port or with a number that could not be guessed. The reply budget ends here, and the rate.
+    /// </summary>
+    public void ConfirmPeer() => IsPeerConfirmed = true;
+
+    /// <summary>Receives the next datagram. On <see cref="SessionPort.Own"/> look at who sent it.</summary>
+    /// <param name="buffer">Where to put it.</param>
+    /// <param name="cancellationToken">Ends the wait; a protocol's timeout, and <see cref="Aborted"/>.</param>
+    /// <exception cref="OperationCanceledException">Nothing came before the token was cancelled.</exception>
+    public async ValueTask<DatagramReceived> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        var received = await _channel.ReceiveAsync(buffer, cancellationToken);
+        State.BytesReceived += received.Length;
+        if (_channel is OwnPort) _server.Traffic.AddReceived(1, 0);
+        if (received.From.Peer == Peer) _budget += received.From.Budget;
+        return received;
+    }
+
+    /// <summary>Sends to the peer, within the budget until it is confirmed; never waits.</summary>
+    /// <returns>False where it was not sent; it is counted then.</returns>
+    public bool TrySend(ReadOnlySpan<byte> payload)
+    {
+        var cost = ReplyBudget.WireBytes(payload.Length, Peer.IsIPv4);
+        if (!IsPeerConfirmed && !_server.MaySend(Peer, payload.Length, (int)Math.Min(_budget, int.MaxValue))) return false;
+        _budget -= cost;
+        return Send(_asked, payload);
+    }
+
+    /// <summary>Sends to somebody else, such as a stranger who is told that this is not for him; held to the budget of what he sent.</summary>
+    /// <returns>False where it was not sent; it is counted then.</returns>
+    public bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload) =>
+        to.Peer == Peer ? TrySend(payload) : _server.MaySend(to.Peer, payload.Length, to.Budget) && Send(to, payload);
+
+    /// <summary>Counts messages, for the metrics and the log.</summary>
+    /// <param name="count">How many more were handled.</param>
+    public void CountMessages(int count = 1) => State.Messages += count;
+
+    /// <inheritdoc cref="IPerchConnectionFeature.TrySetOutcome"/>
+    public bool TrySetOutcome(ConnectionOutcome outcome) => State.TrySetOutcome(outcome);
+
+    private ConnectionState State => _state ??= _connection.Features.GetRequiredFeature<ConnectionState>();
+
+    private bool Send(in ReturnAddress to, ReadOnlySpan<byte> payload)
+    {
+        if (!_channel.TrySend(to, payload))
+        {
+            _server.Traffic.Drop(DropReason.Send);
+            return false;
+        }
+
+        State.BytesSent += payload.Length;
+        _server.Traffic.AddSent(1, 0);
+        return true;
+    }
+}

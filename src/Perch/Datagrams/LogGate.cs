@@ -1,0 +1,24 @@
+namespace Perch.Datagrams;
+
+/// <summary>Lets one log line through in a second, and counts those that it holds back. For any thread.</summary>
+internal sealed class LogGate(TimeProvider time)
+{
+    private readonly long _interval = time.TimestampFrequency;
+    private long _next = long.MinValue;
+    private long _held;
+
+    /// <param name="held">How many were held back since the last one.</param>
+    public bool TryPass(out long held)
+    {
+        held = 0;
+        var (now, next) = (time.GetTimestamp(), Volatile.Read(ref _next));
+        if (now < next || Interlocked.CompareExchange(ref _next, now + _interval, next) != next)
+        {
+            Interlocked.Increment(ref _held);
+            return false;
+        }
+
+        held = Interlocked.Exchange(ref _held, 0);
+        return true;
+    }
+}

@@ -1,0 +1,20 @@
+namespace Perch.Endpoints;
+
+/// <summary>A bound socket of an endpoint and what serves it: Kestrel for TCP and Unix sockets, a receive loop for UDP.</summary>
+internal interface IEndpointServer : IDisposable
+{
+    /// <summary>The bound port, or null for a Unix socket.</summary>
+    int? Port { get; }
+
+    /// <summary>What is being handled and is no connection.</summary>
+    int InHand { get; }
+
+    /// <summary>Ends, after <see cref="StopAsync"/>, when somebody else can bind the port: at once for TCP, for UDP when the last answer has left from it.</summary>
+    Task Released { get; }
+
+    /// <summary>
+    /// Takes nothing new once it has returned its task, and tells whoever is served to finish. The task ends when the last
+    /// has left, or shortly after <paramref name="abort"/>.
+    /// </summary>
+    Task StopAsync(CancellationToken abort);
+}

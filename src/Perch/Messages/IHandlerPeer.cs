@@ -1,0 +1,47 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Perch.Connections;
+
+namespace Perch.Messages;
+
+/// <summary>What is behind a handler's context: a connection, or a datagram.</summary>
+internal interface IHandlerPeer
+{
+    string ConnectionId { get; }
+
+    string Endpoint { get; }
+
+    IPEndPoint? Remote { get; }
+
+    CancellationToken Draining { get; }
+
+    CancellationToken Aborted { get; }
+
+    void CountMessages(int count);
+
+    void SetOutcome(ConnectionOutcome outcome);
+}
+
+/// <summary>The peer of a connection.</summary>
+internal sealed class ConnectionPeer(ConnectionContext connection) : IHandlerPeer
+{
+    private readonly IPerchConnectionFeature? _feature = connection.Features.Get<IPerchConnectionFeature>();
+
+    public string ConnectionId => connection.ConnectionId;
+
+    public string Endpoint => _feature?.Endpoint ?? "";
+
+    public IPEndPoint? Remote => connection.RemoteEndPoint as IPEndPoint;
+
+    public CancellationToken Draining { get; } = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
+
+    public CancellationToken Aborted => connection.ConnectionClosed;
+
+    public void CountMessages(int count)
+    {
+        if (_feature is not null) _feature.Messages += count;
+    }
+
+    public void SetOutcome(ConnectionOutcome outcome) => _feature?.TrySetOutcome(outcome);
+}
