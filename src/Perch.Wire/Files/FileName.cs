@@ -7,7 +7,7 @@ namespace Perch.Wire.Files;
 
 /// <summary>The name of a stored file, and the one place that says which names there are: for TCP, HTTP, TFTP and any store.</summary>
 /// <remarks>
-/// A name is UTF-8, 1 to <see cref="MaxBytes"/> bytes, in segments between single slashes. Refused are: an empty segment (so a
+/// A name is UTF-8, 1 to <see cref="MaxBytes"/> bytes, in at most <see cref="MaxSegments"/> segments between single slashes. Refused are: an empty segment (so a
 /// slash at the begin or the end, and two in a row); a segment that begins with a dot (so <c>.</c> and <c>..</c> too: no name
 /// climbs, and names that begin with a dot are the store's own); a segment of more than <see cref="MaxSegmentBytes"/> bytes; a
 /// backslash; control characters (C0 with NUL, DEL, C1), line and paragraph separators, and the bidirectional embeddings,
@@ -21,6 +21,9 @@ public sealed class FileName : IEquatable<FileName>, IComparable<FileName>
 
     /// <summary>Most bytes of one segment: what file systems take.</summary>
     public const int MaxSegmentBytes = 255;
+
+    /// <summary>Most segments of a name.</summary>
+    public const int MaxSegments = 32;
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -152,6 +155,7 @@ public sealed class FileName : IEquatable<FileName>, IComparable<FileName>
             rest = rest[consumed..];
         }
 
+        if (utf8.Count((byte)'/') >= MaxSegments) return $"a name has at most {MaxSegments} segments";
         foreach (var range in utf8.Split((byte)'/'))
         {
             var segment = utf8[range];

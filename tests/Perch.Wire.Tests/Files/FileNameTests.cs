@@ -12,7 +12,7 @@ public sealed class FileNameTests
     public static TheoryData<string> Good => new(
         "a", "photo.jpg", "photos/2026/夏.jpg", "ファイル", "a b", "a..b", "a.", "x/y..", "-rf", "~", "$(id)", "a;b", "CON", "nul.txt", "A", "%2e%2e",
         "%2e%2e/%2e%2e/etc/passwd", "..%2f".TrimStart('.'), "‥", "．．", "e\u0301", "é", "😀", "a\u200Db", "C:x", "*?\"<>|", " a", "a ", "https:", Longest, new string('a', 255),
-        string.Join('/', Enumerable.Repeat("a", 512)));
+        string.Join('/', Enumerable.Repeat("a", 32)), string.Join('/', Enumerable.Repeat(new string('a', 255), 4)));
 
     public static TheoryData<string, string> Bad => new()
     {
@@ -52,7 +52,8 @@ public sealed class FileNameTests
         { new string('a', 256), "255 bytes" },
         { new string('a', 300), "255 bytes" },
         { "a/" + new string('写', 86), "255 bytes" },
-        { string.Join('/', Enumerable.Repeat("a", 513)), "1024 bytes" },
+        { string.Join('/', Enumerable.Repeat("a", 33)), "32 segments" },
+        { string.Join('/', Enumerable.Repeat(new string('a', 205), 5)), "1024 bytes" },
         { new string('a', 1025), "1024 bytes" },
     };
 
