@@ -99,6 +99,7 @@ internal sealed partial class DiskFileStore : IFileStore
 
     public Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken) => Threads.RunAsync<IFileUpload>(() =>
     {
+        Layout.CheckPath(request.Name);
         var upload = new DiskUpload(this, request);
         upload.Begin(Find(request.Name)?.Length);
         return upload;
@@ -212,7 +213,7 @@ internal sealed partial class DiskFileStore : IFileStore
                 lock (NameLock(partial.Key))
                 {
                     var old = chain[^1].TryStat(leaf);
-                    if (old is { IsFolder: true }) throw new FileStoreException("conflict", "a folder has this name");
+                    if (old is { IsFolder: true }) throw DiskLayout.FolderConflict();
                     // An empty one is none. With it there, the second rename needs no space: a full disk fails before the first.
                     Layout.Meta(partial.Key).CreateFile(partial.Key, exclusive: false).Dispose();
                     // A folder may have been deleted, being empty, since it was opened.

@@ -84,6 +84,26 @@ internal sealed class DiskLayout : IDisposable
         return folder;
     }
 
+    /// <summary>Whether a file could get this name now, so that an uploader is told before the bytes.</summary>
+    /// <exception cref="FileStoreException"><c>conflict</c>.</exception>
+    public void CheckPath(FileName name)
+    {
+        var segments = name.Segments();
+        var folder = Root;
+        for (var i = 0; i < segments.Length; i++)
+        {
+            var (isLeaf, status) = (i == segments.Length - 1, folder.TryStat(segments[i]));
+            var next = isLeaf || status is null ? null : folder.TryOpenFolder(segments[i]);
+            Release(folder);
+            if (isLeaf && status is { IsFolder: true }) throw FolderConflict();
+            if (!isLeaf && status is not null && next is null) throw FileConflict();
+            if (next is null) return;
+            folder = next;
+        }
+    }
+
+    public static FileStoreException FolderConflict() => new("conflict", "a folder has this name");
+
     /// <summary>The folders from the root to the one that is to have the file; those that are missing are made.</summary>
     /// <exception cref="FileStoreException"><c>conflict</c>: a file or a link has the name of a folder.</exception>
     public List<DiskFolder> MakeParents(FileName name)
@@ -98,7 +118,7 @@ internal sealed class DiskLayout : IDisposable
             }
 
             Release(chain);
-            throw new FileStoreException("conflict", "a file has the name of one of its folders");
+            throw FileConflict();
         }
 
         return chain;
@@ -119,6 +139,8 @@ internal sealed class DiskLayout : IDisposable
         _lock?.Dispose();
         Root.Dispose();
     }
+
+    private static FileStoreException FileConflict() => new("conflict", "a file has the name of one of its folders");
 
     private DiskFolder? OpenOwn(bool make)
     {
