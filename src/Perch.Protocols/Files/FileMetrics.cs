@@ -29,7 +29,7 @@ internal sealed class FileMetrics : IDisposable
     public void Observe(Func<FileTotals> totals)
     {
         _meter.CreateObservableUpDownCounter("perch.files.stored", () => totals().Files, "{file}", "Whole files in the store.");
-        _meter.CreateObservableUpDownCounter("perch.files.partials", () => totals().Partials, "{file}", "Unfinished uploads, those in progress too.");
+        _meter.CreateObservableUpDownCounter("perch.files.partials", () => (long)totals().Partials, "{file}", "Unfinished uploads, those in progress too.");
         _meter.CreateObservableUpDownCounter("perch.files.size", () => totals().Bytes, "By", "Bytes of files and unfinished uploads.");
     }
 

@@ -28,6 +28,7 @@ internal sealed partial class FilesSession
     private readonly ConnectionContext _connection;
     private readonly string _endpoint;
     private long _scanned;
+    private bool _isWithinCommand;
 
     public FilesSession(ConnectionContext connection, FilesOptions options, FileStoreService files, ILogger logger)
     {
@@ -67,6 +68,8 @@ internal sealed partial class FilesSession
             // Answers wait for the commands that have arrived already, not for those that have not.
             if (!_input.TryRead(out var read))
             {
+                // A command that has partly arrived is the one in hand. The drain may have begun within the last one.
+                if (_draining.IsCancellationRequested && !_isWithinCommand) return null;
                 if (!await FlushAsync()) return null;
                 read = await _input.ReadAsync();
             }
@@ -75,7 +78,11 @@ internal sealed partial class FilesSession
             FileCommand? command = null;
             try
             {
-                if (FileCommand.TryRead(ref buffer, ref _scanned, out command)) return command;
+                if (FileCommand.TryRead(ref buffer, ref _scanned, out command))
+                {
+                    _isWithinCommand = false;
+                    return command;
+                }
             }
             finally
             {
@@ -83,8 +90,7 @@ internal sealed partial class FilesSession
             }
 
             if (read.IsCompleted) return buffer.IsEmpty ? null : throw new ProtocolException("truncated", "The stream ended inside a command.");
-            // A command that has partly arrived is the one in hand.
-            if (_draining.IsCancellationRequested && buffer.IsEmpty) return null;
+            _isWithinCommand = !buffer.IsEmpty;
         }
     }
 

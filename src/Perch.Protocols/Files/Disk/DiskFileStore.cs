@@ -11,7 +11,7 @@ namespace Perch.Protocols.Files.Disk;
 /// <remarks>
 /// <code>
 /// photos/cat.jpg               a file, under its name
-/// .perch/meta/3f/3f0c...       what is known of it (JSON), under the SHA-256 of its name
+/// .perch/meta/3/3f0c...        what is known of it (JSON), under the SHA-256 of its name
 /// .perch/uploads/3f0c....9a1b  an unfinished upload of it
 /// .perch/next/3f0c....9a1b     what will be known of it, while it is being published
 /// .perch/lock                  held by the process that serves the folder

@@ -14,7 +14,7 @@ internal sealed class DiskLayout : IDisposable
 
     private const int LockExclusiveNow = 2 | 4;
 
-    private readonly DiskFolder[] _meta = new DiskFolder[256];
+    private readonly DiskFolder[] _meta = new DiskFolder[16];
     private SafeFileHandle? _lock;
 
     private DiskLayout(DiskFolder root) => Root = root;
@@ -62,7 +62,7 @@ internal sealed class DiskLayout : IDisposable
     }
 
     /// <summary>Where the metadata of the files with this key is.</summary>
-    public DiskFolder Meta(string key) => _meta[Convert.FromHexString(key.AsSpan(0, 2))[0]];
+    public DiskFolder Meta(string key) => _meta[Convert.ToInt32(key[..1], 16)];
 
     /// <summary>All folders of metadata.</summary>
     public IReadOnlyList<DiskFolder> MetaFolders => _meta;
@@ -160,7 +160,7 @@ internal sealed class DiskLayout : IDisposable
         (Uploads, Next) = (uploads, next);
         for (var i = 0; i < _meta.Length; i++)
         {
-            if (Folder(meta, i.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)) is not { } folder)
+            if (Folder(meta, i.ToString("x", System.Globalization.CultureInfo.InvariantCulture)) is not { } folder)
             {
                 own.Dispose();
                 return null;
