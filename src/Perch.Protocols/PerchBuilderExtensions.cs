@@ -3,6 +3,7 @@ using Perch.Protocols.Chargen;
 using Perch.Protocols.Daytime;
 using Perch.Protocols.Discard;
 using Perch.Protocols.Echo;
+using Perch.Protocols.Files;
 using Perch.Protocols.Hello;
 using Perch.Protocols.Record;
 using Perch.Protocols.Reply;
@@ -15,6 +16,7 @@ public static class PerchBuilderExtensions
     /// <summary>Registers every built-in protocol under its own name; an endpoint of the configuration puts one on a port.</summary>
     public static PerchBuilder AddBuiltInProtocols(this PerchBuilder builder) => builder
         .AddRecords()
+        .AddFiles()
         .AddProtocol<EchoHandler, EchoOptions>("echo")
         .AddProtocol<EchoConversationHandler, EchoOptions>("echo-conversation")
         .AddProtocol<EchoBlockingHandler, EchoBlockingOptions>("echo-blocking")

@@ -12,6 +12,7 @@ try
     builder.Services.AddSingleton(signals).AddSingleton<IHostLifetime, SignalLifetime>();
     await using var app = builder.BuildServer();
     if (command.Verb == ServerVerb.Check) return await ConfigurationCheck.RunAsync(app.Services);
+    if (command.Verb == ServerVerb.VerifyFiles) return await FileVerification.RunAsync(app.Services);
     app.MapAdmin();
     await app.RunAsync();
     return ExitCode.Stopped;

@@ -12,6 +12,9 @@ internal enum ServerVerb
     /// <summary><c>--health</c>: ask the running server whether it is ready.</summary>
     Health,
 
+    /// <summary><c>--verify-files</c>: compare every stored file with its hash.</summary>
+    VerifyFiles,
+
     /// <summary><c>--help</c>.</summary>
     Help,
 }
@@ -20,14 +23,15 @@ internal enum ServerVerb
 internal sealed record ServerCommand(ServerVerb Verb, string ContentRoot, string Environment, string[] ConfigurationArgs)
 {
     private const string Usage = """
-        perch-server [--check | --health | --help] [--contentRoot FOLDER] [--environment NAME] [--SECTION:KEY=VALUE ...]
+        perch-server [--check | --health | --verify-files | --help] [--contentRoot FOLDER] [--environment NAME] [--SECTION:KEY=VALUE ...]
           (nothing)      serve the endpoints of appsettings.json until SIGTERM or SIGINT
           --check        validate the configuration and print the plan; bind nothing
           --health       ask the server that runs on this machine whether it is ready
+          --verify-files read every stored file and compare it with its hash; the server may run meanwhile
           --contentRoot  the folder that has appsettings.json (default: the current one, else the executable's)
           --environment  the name of the file that is laid over it, appsettings.NAME.json (default: Production)
           --SECTION:KEY  sets one key of the configuration, for example --Perch:Endpoints:echo:Port=26000
-        Exit codes: 0 stopped, valid or ready; 1 failed; 2 the configuration or the command line has faults; 128 and the
+        Exit codes: 0 stopped, valid, ready or whole; 1 failed; 2 the configuration or the command line has faults; 128 and the
         number of the second signal.
         """;
 
@@ -35,6 +39,7 @@ internal sealed record ServerCommand(ServerVerb Verb, string ContentRoot, string
     {
         ["--check"] = ServerVerb.Check,
         ["--health"] = ServerVerb.Health,
+        ["--verify-files"] = ServerVerb.VerifyFiles,
         ["--help"] = ServerVerb.Help,
         ["-h"] = ServerVerb.Help,
     };

@@ -30,7 +30,7 @@ internal sealed class AdminAccessFilter(IConfiguration configuration) : IEndpoin
     private static bool IsLocalName(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 
-    private static bool HasKey(HttpRequest request, string? key)
+    public static bool HasKey(HttpRequest request, string? key)
     {
         if (string.IsNullOrEmpty(key)) return false;
         var authorization = request.Headers.Authorization.ToString();

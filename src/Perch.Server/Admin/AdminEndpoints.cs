@@ -28,6 +28,7 @@ internal static class AdminEndpoints
         guarded.MapGet("/connections", (PerchStatus status, int? limit) =>
             Results.Json(status.Connections(Math.Clamp(limit ?? 1000, 1, MostConnections)), Json));
         guarded.MapRecords();
+        guarded.MapFiles();
         guarded.MapGet("/connections/recent", (PerchStatus status) => Results.Json(status.RecentConnections, Json));
     }
 

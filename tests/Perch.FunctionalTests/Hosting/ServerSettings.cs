@@ -28,6 +28,10 @@ internal sealed class ServerSettings
     [StringSyntax(StringSyntaxAttribute.Json)]
     public string Records { get; set; } = "{}";
 
+    /// <summary>The section <c>Perch:Files</c>.</summary>
+    [StringSyntax(StringSyntaxAttribute.Json)]
+    public string Files { get; set; } = "{}";
+
     public string Log { get; set; } = "Information";
 
     public ServerSettings With(string endpoint, [StringSyntax(StringSyntaxAttribute.Json)] string json)
@@ -49,6 +53,7 @@ internal sealed class ServerSettings
             Endpoints = Endpoints.ToDictionary(e => e.Key, e => JsonNode.Parse(e.Value)),
             Defaults = new { Guards = JsonNode.Parse(Guards) },
             Records = JsonNode.Parse(Records),
+            Files = JsonNode.Parse(Files),
             Shutdown = new { Drain, LameDuck },
         },
         Kestrel = new { Endpoints = new { Admin = new { Url = AdminUrl } } },

@@ -1,0 +1,151 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+
+namespace Perch.Protocols.Files.Disk;
+
+/// <summary>
+/// One file of <c>uploads</c>. It belongs to the upload that took it last; its bytes are hashed as they are written. Used
+/// on the disk's threads, under its own lock.
+/// </summary>
+/// <remarks>
+/// While the process lives the state of the hash is kept with it, so that going on where it ended costs nothing. After a
+/// restart, or where an upload goes back, the bytes that are there are read once to hash them again.
+/// </remarks>
+internal sealed class DiskPartial(DiskFolder uploads, string key, string id, TimeProvider time) : IDisposable
+{
+    /// <summary>How much is written before the system is asked to begin with it: the sync at the end has little left to do.</summary>
+    public const long WriteBehind = 8 * 1024 * 1024;
+
+    private SafeFileHandle? _file;
+    private IncrementalHash? _hash;
+    private long _begun;
+    private long _synced;
+
+    public Lock Lock { get; } = new();
+
+    /// <summary>What it is called in <c>uploads</c>.</summary>
+    public string Entry { get; } = $"{key}.{id}";
+
+    /// <summary>Of the name: <see cref="DiskMetadata.KeyOf"/>.</summary>
+    public string Key { get; } = key;
+
+    /// <summary>Who writes it; null where nobody does.</summary>
+    public DiskUpload? Owner { get; set; }
+
+    /// <summary>A newer upload of the name is the one to resume: this one is of no use when its owner leaves it.</summary>
+    public bool IsDetached { get; set; }
+
+    /// <summary>Written and, where there is a hash, hashed.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>How much of it is known to be durable.</summary>
+    public long Synced => Volatile.Read(ref _synced);
+
+    /// <summary>It has become the file.</summary>
+    public bool IsNamed { get; set; }
+
+    /// <summary>When its owner left it.</summary>
+    public DateTimeOffset Touched { get; private set; } = time.GetUtcNow();
+
+    public SafeFileHandle File => _file ?? throw new InvalidOperationException("The partial is closed.");
+
+    public void Create()
+    {
+        _file = uploads.CreateFile(Entry);
+        _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    }
+
+    /// <summary>As a crash or an earlier process left it.</summary>
+    public void Found(long length, DateTimeOffset touched) => (Length, Touched) = (length, touched);
+
+    /// <summary>Goes back to an offset that it has, and has the hash of what is before.</summary>
+    public void Resume(long offset)
+    {
+        _file ??= uploads.TryOpenFile(Entry, out _, forWriting: true) ?? throw FileStoreException.Unavailable($"{Entry} is gone from the store");
+        if (Posix.Truncate(_file, offset) != 0) throw Posix.Error(Marshal.GetLastPInvokeError(), Entry);
+        var isHashed = _hash is not null && Length == offset;
+        (Length, _begun, _synced) = (offset, offset, Math.Min(_synced, offset));
+        if (!isHashed) Rehash(offset);
+    }
+
+    public void Append(in ReadOnlySequence<byte> bytes)
+    {
+        foreach (var segment in bytes)
+        {
+            RandomAccess.Write(File, segment.Span, Length);
+            _hash!.AppendData(segment.Span);
+            Length += segment.Length;
+        }
+
+        if (Length - _begun < WriteBehind) return;
+        // A hint: a file system that cannot is none the worse.
+        _ = Posix.SyncRange(File, _begun, Length - _begun, flags: 2);
+        _begun = Length;
+    }
+
+    /// <summary>The hash of what is there, in lower-case digits.</summary>
+    public string Hash() => Convert.ToHexStringLower(_hash!.GetCurrentHash());
+
+    /// <summary>Makes what is there durable.</summary>
+    /// <returns>How many bytes are.</returns>
+    public long Sync()
+    {
+        if (_synced == Length && _synced > 0) return _synced;
+        using var opened = _file is null ? uploads.TryOpenFile(Entry, out var _, forWriting: true) : null;
+        if ((_file ?? opened) is not { } file) return 0;
+        DiskMetadata.Sync(file, Entry);
+        return _synced = Length;
+    }
+
+    /// <summary>Its owner leaves it to whoever goes on.</summary>
+    public void Leave()
+    {
+        Owner = null;
+        Touched = time.GetUtcNow();
+        _file?.Dispose();
+        _file = null;
+    }
+
+    public void Delete()
+    {
+        Dispose();
+        uploads.Delete(Entry);
+    }
+
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _hash?.Dispose();
+        (_file, _hash) = (null, null);
+    }
+
+    private void Rehash(long length)
+    {
+        _hash ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        _hash.GetHashAndReset();
+        var buffer = ArrayPool<byte>.Shared.Rent(256 * 1024);
+        try
+        {
+            for (long at = 0; at < length;)
+            {
+                var read = RandomAccess.Read(File, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at)), at);
+                if (read == 0) throw FileStoreException.Unavailable($"{Entry} is shorter than it was");
+                _hash.AppendData(buffer, 0, read);
+                at += read;
+            }
+        }
+        catch
+        {
+            // Of no use until it is read again.
+            _hash.Dispose();
+            _hash = null;
+            throw;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}

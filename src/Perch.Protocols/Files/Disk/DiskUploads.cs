@@ -1,0 +1,126 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+
+namespace Perch.Protocols.Files.Disk;
+
+/// <summary>
+/// The unfinished uploads: of each name the newest one is the one that can be resumed. Older ones that are still being
+/// written may yet be completed, and are dropped when they are not.
+/// </summary>
+internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, TimeProvider time)
+{
+    private const int KeyDigits = 64;
+    private const int IdBytes = 8;
+
+    private readonly Dictionary<string, DiskPartial> _newest = [];
+    private readonly Lock _lock = new();
+
+    /// <summary>Takes in what an earlier process left: of each name the upload that was written last.</summary>
+    public void Load()
+    {
+        var found = new List<(string Entry, Posix.FileStatusBlock Status)>();
+        foreach (var entry in layout.Uploads.Names())
+        {
+            if (IsEntry(entry) && layout.Uploads.TryStat(entry) is { IsRegular: true, Size: > 0 } status) found.Add((entry, status));
+            else layout.Uploads.Delete(entry);
+        }
+
+        foreach (var uploads in found.GroupBy(f => f.Entry[..KeyDigits]))
+        {
+            var ordered = uploads.OrderByDescending(f => f.Status.Modified).ThenByDescending(f => f.Status.Size).ToList();
+            var (entry, status) = ordered[0];
+            var partial = new DiskPartial(layout.Uploads, uploads.Key, entry[(KeyDigits + 1)..], time);
+            partial.Found(status.Size, status.Modified);
+            quota.Found(status.Size);
+            _newest[uploads.Key] = partial;
+            foreach (var (older, _) in ordered.Skip(1)) layout.Uploads.Delete(older);
+        }
+    }
+
+    public static bool IsEntry(string entry) => entry.Length == KeyDigits + 1 + (2 * IdBytes) && entry[KeyDigits] == '.'
+        && !entry.AsSpan(0, KeyDigits).ContainsAnyExcept(Lower) && !entry.AsSpan(KeyDigits + 1).ContainsAnyExcept(Lower);
+
+    /// <summary>A new one, which is the one to resume from now on.</summary>
+    public DiskPartial Begin(string key, DiskUpload owner)
+    {
+        var partial = new DiskPartial(layout.Uploads, key, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes)), time) { Owner = owner };
+        partial.Create();
+        DiskPartial? older;
+        lock (_lock)
+        {
+            _newest.TryGetValue(key, out older);
+            _newest[key] = partial;
+        }
+
+        if (older is not null) Detach(older);
+        return partial;
+    }
+
+    public bool TryGet(string key, [NotNullWhen(true)] out DiskPartial? partial)
+    {
+        lock (_lock) return _newest.TryGetValue(key, out partial);
+    }
+
+    /// <summary>It is no more the one to resume: it is published, or dropped.</summary>
+    public void Forget(DiskPartial partial)
+    {
+        lock (_lock)
+        {
+            if (_newest.TryGetValue(partial.Key, out var newest) && newest == partial) _newest.Remove(partial.Key);
+        }
+    }
+
+    /// <summary>Drops the upload of this name unless somebody writes it.</summary>
+    public bool DropIdle(string key) => TryGet(key, out var partial) && DropIdle(partial, _ => true);
+
+    /// <summary>Drops those that were left before this time.</summary>
+    public int Trim(DateTimeOffset before)
+    {
+        DiskPartial[] all;
+        lock (_lock) all = [.. _newest.Values];
+        return all.Count(partial => DropIdle(partial, p => p.Touched < before));
+    }
+
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            foreach (var partial in _newest.Values) partial.Dispose();
+            _newest.Clear();
+        }
+    }
+
+    /// <summary>Deletes one whose owner is done with it. Called under its lock.</summary>
+    public void Drop(DiskPartial partial)
+    {
+        Forget(partial);
+        partial.Owner = null;
+        quota.Drop(partial.Length);
+        partial.Delete();
+    }
+
+    private bool DropIdle(DiskPartial partial, Predicate<DiskPartial> isDue)
+    {
+        lock (partial.Lock)
+        {
+            if (partial.Owner is not null || !isDue(partial)) return false;
+            // Another may have dropped it, or have begun anew, while this one waited.
+            if (!TryGet(partial.Key, out var newest) || newest != partial) return false;
+            Drop(partial);
+            return true;
+        }
+    }
+
+    private void Detach(DiskPartial older)
+    {
+        lock (older.Lock)
+        {
+            older.IsDetached = true;
+            if (older.Owner is not null) return;
+            quota.Drop(older.Length);
+            older.Delete();
+        }
+    }
+
+    private static readonly System.Buffers.SearchValues<char> Lower = System.Buffers.SearchValues.Create("0123456789abcdef");
+}

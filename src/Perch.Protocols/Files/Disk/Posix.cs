@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Perch.Protocols.Files.Disk;
+
+/// <summary>
+/// The calls of Linux that the framework lacks: those that name a file by an open folder, so that no link between the root and
+/// the file can lead elsewhere, and those that make names durable.
+/// </summary>
+internal static partial class Posix
+{
+    public const int ENOENT = 2, ENXIO = 6, EWOULDBLOCK = 11, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, ENOSPC = 28, ELOOP = 40, ENOTEMPTY = 39, EDQUOT = 122;
+
+    public const int ReadWrite = 2, Create = 0x40, Exclusive = 0x80, CloseOnExec = 0x80000;
+
+    /// <summary>A pipe that somebody planted does not hold the open.</summary>
+    public const int NonBlocking = 0x800;
+
+    // These two differ between the architectures (asm/fcntl.h).
+    public static readonly int Folder = IsArm ? 0x4000 : 0x10000;
+    public static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
+
+    public const int AtRemoveDir = 0x200, AtSymlinkNoFollow = 0x100, AtEmptyPath = 0x1000;
+
+    public const uint TypeMask = 0xF000, TypeRegular = 0x8000, TypeFolder = 0x4000;
+
+    private const uint StatxBasic = 0x7FF;
+
+    private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int OpenAt(SafeFileHandle folder, string name, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int MakeFolderAt(SafeFileHandle folder, string name, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int UnlinkAt(SafeFileHandle folder, string name, int flags);
+
+    [LibraryImport("libc", EntryPoint = "renameat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int RenameAt(SafeFileHandle from, string fromName, SafeFileHandle to, string toName);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Sync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
+    public static partial int Truncate(SafeFileHandle file, long length);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int Lock(SafeFileHandle file, int operation);
+
+    /// <summary>Asks the system to begin writing what is dirty, and does not wait.</summary>
+    [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
+    public static partial int SyncRange(SafeFileHandle file, long offset, long length, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(SafeFileHandle folder, string name, int flags, uint mask, out FileStatusBlock status);
+
+    /// <returns>0, or what went wrong.</returns>
+    public static int Stat(SafeFileHandle folder, string name, int flags, out FileStatusBlock status) =>
+        Statx(folder, name, flags, StatxBasic, out status) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>An error as the store tells it.</summary>
+    public static FileStoreException Error(int errno, string what)
+    {
+        var detail = $"{what}: {Marshal.GetPInvokeErrorMessage(errno)}";
+        return errno is ENOSPC or EDQUOT ? FileStoreException.Full(detail) : FileStoreException.Unavailable(detail);
+    }
+
+    public static FileStoreException Error(IOException exception, string what) =>
+        // The framework gives the number of the system as it is.
+        exception.HResult is ENOSPC or EDQUOT
+            ? FileStoreException.Full($"{what}: {exception.Message}", exception)
+            : FileStoreException.Unavailable($"{what}: {exception.Message}", exception);
+
+    /// <summary><c>struct statx</c>, the same on every architecture (statx(2)).</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    internal struct FileStatusBlock
+    {
+        [FieldOffset(28)]
+        private readonly ushort _mode;
+
+        [FieldOffset(32)]
+        public readonly ulong Inode;
+
+        [FieldOffset(40)]
+        public readonly long Size;
+
+        [FieldOffset(112)]
+        private readonly long _modifiedSeconds;
+
+        public readonly bool IsRegular => (_mode & TypeMask) == TypeRegular;
+
+        public readonly bool IsFolder => (_mode & TypeMask) == TypeFolder;
+
+        public readonly DateTimeOffset Modified => DateTimeOffset.FromUnixTimeSeconds(_modifiedSeconds);
+    }
+}

@@ -1,0 +1,25 @@
+namespace Perch.Protocols.Files;
+
+/// <summary>The store did not do what was asked of it.</summary>
+/// <param name="code">What a peer is told: one of the codes of the README.</param>
+/// <param name="text">The same in words, safe to send to the peer.</param>
+/// <param name="detail">For the operator's log and the readiness; the text where it is null.</param>
+/// <param name="inner">What the system said.</param>
+internal sealed class FileStoreException(string code, string text, string? detail = null, Exception? inner = null) : Exception(detail ?? text, inner)
+{
+    public string Code { get; } = code;
+
+    public string Text { get; } = text;
+
+    /// <summary>The store itself is in trouble, and not what the peer asked for.</summary>
+    public bool IsStoreFault => !IsOfRequest && (Code is "unavailable" or "full" or "corrupt");
+
+    /// <summary>Only this request was too much: a peer that announces more than the disk has puts nobody in trouble.</summary>
+    public bool IsOfRequest { get; init; }
+
+    public static FileStoreException Unavailable(string detail, Exception? inner = null) => new("unavailable", "the store cannot be used now, try again", detail, inner);
+
+    public static FileStoreException Full(string detail, Exception? inner = null) => new("full", "there is no space left, try again later", detail, inner);
+
+    public static FileStoreException Offset(long have) => new("offset", $"{have} bytes are there, go on from there or from 0");
+}

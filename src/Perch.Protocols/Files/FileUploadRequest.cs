@@ -1,0 +1,22 @@
+using Perch.Wire.Files;
+
+namespace Perch.Protocols.Files;
+
+/// <summary>What an uploader says before the bytes.</summary>
+internal sealed record FileUploadRequest(FileName Name)
+{
+    /// <summary>Bytes of the whole file; null where only the end of the stream tells.</summary>
+    public long? Length { get; init; }
+
+    /// <summary>Where in the file the bytes begin: 0 for a new upload, else what an unfinished one has, or less.</summary>
+    public long Offset { get; init; }
+
+    /// <summary>The hash that the whole file must have, in lower-case digits, or null.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>The endpoint that takes it.</summary>
+    public string Endpoint { get; init; } = "";
+
+    /// <summary>The uploader's address and port.</summary>
+    public string Remote { get; init; } = "";
+}

@@ -1,0 +1,24 @@
+using System.Buffers;
+
+namespace Perch.Protocols.Files;
+
+/// <summary>
+/// One upload on its way. One member is called at a time. Disposed before it is completed or aborted it stays as an
+/// unfinished upload that can be resumed, as after a crash.
+/// </summary>
+internal interface IFileUpload : IAsyncDisposable
+{
+    /// <summary>Stores the bytes behind those before. Ends when they are written and hashed, not yet durable.</summary>
+    /// <param name="bytes">Used until it ends. A store may keep a bounded copy.</param>
+    /// <exception cref="FileStoreException"><c>full</c>, <c>quota</c>, <c>superseded</c>, <c>unavailable</c>; what was written before stays.</exception>
+    ValueTask AppendAsync(ReadOnlySequence<byte> bytes);
+
+    /// <summary>Makes the file durable, then visible.</summary>
+    /// <exception cref="FileStoreException">
+    /// <c>checksum</c>: the hash is another, and the upload is dropped. <c>conflict</c>, <c>quota</c>, <c>superseded</c>, <c>full</c>, <c>unavailable</c>.
+    /// </exception>
+    Task<StoredFile> CompleteAsync();
+
+    /// <summary>Drops it: nothing stays.</summary>
+    Task AbortAsync();
+}
