@@ -280,7 +280,7 @@ internal sealed partial class DiskFileStore : IFileStore
         if (!partial.Lock.TryEnter(TimeSpan.FromSeconds(1))) return partial.Synced;
         try
         {
-            return partial.Sync();
+            return partial.IsLost ? 0 : partial.Sync();
         }
         finally
         {

@@ -43,6 +43,12 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     /// <summary>How much of it is known to be durable.</summary>
     public long Synced => Volatile.Read(ref _synced);
 
+    /// <summary>
+    /// A sync has failed. The system may go on to show what the disk never got, and say no more about it: nobody can go on
+    /// with this one.
+    /// </summary>
+    public bool IsLost { get; private set; }
+
     /// <summary>It has become the file.</summary>
     public bool IsNamed { get; set; }
 
@@ -88,14 +94,24 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     /// <summary>The hash of what is there, in lower-case digits.</summary>
     public string Hash() => Convert.ToHexStringLower(_hash!.GetCurrentHash());
 
+    /// <exception cref="FileStoreException"><c>unavailable</c>: it <see cref="IsLost"/>.</exception>
+    public void EnsureNotLost()
+    {
+        if (IsLost) throw FileStoreException.Unavailable($"{Entry} is given up: the disk failed to sync it. See the kernel's log.");
+    }
+
     /// <summary>Makes what is there durable.</summary>
     /// <returns>How many bytes are.</returns>
     public long Sync()
     {
+        EnsureNotLost();
         if (_synced == Length && _synced > 0) return _synced;
         using var opened = _file is null ? uploads.TryOpenFile(Entry, out var _, forWriting: true) : null;
         if ((_file ?? opened) is not { } file) return 0;
+        // Until it has gone well.
+        IsLost = true;
         DiskMetadata.Sync(file, Entry);
+        IsLost = false;
         return _synced = Length;
     }
 

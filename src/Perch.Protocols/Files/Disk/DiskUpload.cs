@@ -85,7 +85,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         if (!store.Uploads.TryGet(key, out var partial)) throw FileStoreException.Offset(0);
         lock (partial.Lock)
         {
-            if (!store.Uploads.TryGet(key, out var newest) || newest != partial) throw FileStoreException.Offset(0);
+            if (!store.Uploads.TryGet(key, out var newest) || newest != partial || partial.IsLost) throw FileStoreException.Offset(0);
             if (Request.Offset > partial.Length) throw FileStoreException.Offset(partial.Length);
             var more = Request.Length is { } length ? length - Request.Offset : 0;
             store.Quota.Begin(Request.Length, more, replaced, isNew: false);
@@ -115,6 +115,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         lock (partial.Lock)
         {
             if (partial.Owner != this) throw Superseded();
+            partial.EnsureNotLost();
             return work(partial);
         }
     }
@@ -126,6 +127,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         lock (partial.Lock)
         {
             if (partial.Owner != this) throw Superseded();
+            partial.EnsureNotLost();
             if (Request.Length is null) store.Quota.Grow(partial.Length + bytes.Length, bytes.Length);
             if ((_untilCheck -= bytes.Length) <= 0)
             {
@@ -156,22 +158,22 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         lock (partial.Lock)
         {
             if (partial.Owner != this) return;
-            if (partial.Length == 0 || partial.IsDetached)
-            {
-                store.Uploads.Drop(partial);
-                return;
-            }
+            if (partial.Length > 0 && !partial.IsDetached && TrySync(partial)) partial.Leave();
+            else store.Uploads.Drop(partial);
+        }
+    }
 
-            try
-            {
-                partial.Sync();
-            }
-            catch (FileStoreException)
-            {
-                // Then it is not durable yet; who asks how much is there makes it so, or is told.
-            }
-
-            partial.Leave();
+    private static bool TrySync(DiskPartial partial)
+    {
+        try
+        {
+            partial.Sync();
+            return true;
+        }
+        catch (FileStoreException)
+        {
+            // Who asks is told that there is nothing.
+            return false;
         }
     }
 
