@@ -8,7 +8,7 @@ namespace Perch.Benchmarks;
 /// <summary>A server in a process of its own, on Linux held to processor 0: start the comparison on another one.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-udp", "c-udp", "plain-udp"];
+    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-files", "perch-udp", "c-udp", "plain-udp"];
 
     private const string AdminLabel = "Now listening on: ";
 
@@ -49,7 +49,8 @@ internal sealed class ServerProcess : IDisposable
         if (isPerch) await File.WriteAllTextAsync(Path.Combine(folder.FullName, "appsettings.json"), Settings(name));
 
         string[] command = name == "c-udp" ? [await CompiledServer.CompileAsync("udp-echo.c", folder)] : ["dotnet", assembly, .. arguments];
-        if (OperatingSystem.IsLinux()) command = ["taskset", "-c", "0", .. command];
+        // What others do in several processes is not held to one processor here.
+        if (OperatingSystem.IsLinux() && name != "perch-files") command = ["taskset", "-c", "0", .. command];
         var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         var (port, admin) = (0, default(Uri));
         while (port == 0 && await process.StandardOutput.ReadLineAsync() is { } line)
@@ -86,6 +87,7 @@ internal sealed class ServerProcess : IDisposable
             {
                 "perch-discard" => new() { ["bench"] = new { Port = 0, Protocol = "discard" } },
                 "perch-record" => new() { ["bench"] = Record, ["other"] = Record },
+                "perch-files" => new() { ["bench"] = new { Port = 0, Protocol = "files" } },
                 _ => new Dictionary<string, object>
                 {
                     // The rate of replies is looked up all the same; every client here is one source.

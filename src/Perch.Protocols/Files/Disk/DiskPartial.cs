@@ -18,6 +18,8 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     /// <summary>How much is written before the system is asked to begin with it: the sync at the end has little left to do.</summary>
     public const long WriteBehind = 8 * 1024 * 1024;
 
+    private readonly HashBeside _hashing = new();
+    private Action<ReadOnlySequence<byte>>? _write;
     private SafeFileHandle? _file;
     private IncrementalHash? _hash;
     private long _begun;
@@ -78,11 +80,15 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
 
     public void Append(in ReadOnlySequence<byte> bytes)
     {
-        foreach (var segment in bytes)
+        try
         {
-            RandomAccess.Write(File, segment.Span, Length);
-            _hash!.AppendData(segment.Span);
-            Length += segment.Length;
+            _hashing.Run(_hash!, bytes, _write ??= Write);
+        }
+        catch
+        {
+            // It may have more of them than the disk.
+            DropHash();
+            throw;
         }
 
         if (Length - _begun < WriteBehind) return;
@@ -133,8 +139,24 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     public void Dispose()
     {
         _file?.Dispose();
+        _file = null;
+        DropHash();
+        _hashing.Dispose();
+    }
+
+    private void Write(ReadOnlySequence<byte> bytes)
+    {
+        foreach (var segment in bytes)
+        {
+            RandomAccess.Write(File, segment.Span, Length);
+            Length += segment.Length;
+        }
+    }
+
+    private void DropHash()
+    {
         _hash?.Dispose();
-        (_file, _hash) = (null, null);
+        _hash = null;
     }
 
     private void Rehash(long length)
@@ -155,8 +177,7 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
         catch
         {
             // Of no use until it is read again.
-            _hash.Dispose();
-            _hash = null;
+            DropHash();
             throw;
         }
         finally
