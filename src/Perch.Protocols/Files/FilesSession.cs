@@ -16,7 +16,9 @@ namespace Perch.Protocols.Files;
 internal sealed partial class FilesSession
 {
     private const int FlushThreshold = 64 * 1024;
-    private const int ReadBytes = 64 * 1024;
+
+    /// <summary>Half of what may wait to be sent: the next half is read while this one is on its way.</summary>
+    private const int ReadBytes = 32 * 1024;
 
     private readonly FilesOptions _options;
     private readonly FileStoreService _files;

@@ -12,19 +12,25 @@ internal sealed class DiskSnapshot(DiskThreads threads, SafeFileHandle handle, S
 
     public SafeFileHandle? Handle { get; } = handle;
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
+    public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        _read.Set(offset, buffer);
-        var read = await _read.StartAsync(threads);
-        return read > 0 || buffer.IsEmpty ? read : throw FileStoreException.Unavailable($"{File.Name} is shorter than it was");
+        // What is in memory needs no thread that waits for the disk.
+        return Posix.ReadNow(Handle!, buffer.Span, offset) is var read && read > 0 ? new(read) : WaitAsync(offset, buffer);
     }
 
     public ValueTask DisposeAsync()
     {
         Handle!.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> WaitAsync(long offset, Memory<byte> buffer)
+    {
+        _read.Set(offset, buffer);
+        var read = await _read.StartAsync(threads);
+        return read > 0 || buffer.IsEmpty ? read : throw FileStoreException.Unavailable($"{File.Name} is shorter than it was");
     }
 
     private sealed class ReadJob(SafeFileHandle handle) : DiskJob

@@ -26,6 +26,8 @@ internal static partial class Posix
 
     private const uint StatxBasic = 0x7FF;
 
+    private static volatile bool CanReadNow = true;
+
     private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -56,8 +58,33 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
     public static partial int SyncRange(SafeFileHandle file, long offset, long length, uint flags);
 
+    [LibraryImport("libc", EntryPoint = "preadv2", SetLastError = true)]
+    private static unsafe partial nint ReadVector(SafeFileHandle file, Vector* vectors, int count, long offset, int flags);
+
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(SafeFileHandle folder, string name, int flags, uint mask, out FileStatusBlock status);
+
+    /// <summary>Reads what the system has in memory, and does not wait for the disk (preadv2(2), <c>RWF_NOWAIT</c>).</summary>
+    /// <returns>How many bytes; 0 or less where it would have to wait, or cannot.</returns>
+    public static unsafe int ReadNow(SafeFileHandle file, Span<byte> buffer, long offset)
+    {
+        const int NoWait = 8;
+        if (!CanReadNow) return -1;
+        try
+        {
+            fixed (byte* start = buffer)
+            {
+                var vector = new Vector { Start = start, Length = (nuint)buffer.Length };
+                return (int)ReadVector(file, &vector, 1, offset, NoWait);
+            }
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // An old C library.
+            CanReadNow = false;
+            return -1;
+        }
+    }
 
     /// <returns>0, or what went wrong.</returns>
     public static int Stat(SafeFileHandle folder, string name, int flags, out FileStatusBlock status) =>
@@ -75,6 +102,14 @@ internal static partial class Posix
         exception.HResult is ENOSPC or EDQUOT
             ? FileStoreException.Full($"{what}: {exception.Message}", exception)
             : FileStoreException.Unavailable($"{what}: {exception.Message}", exception);
+
+    /// <summary><c>struct iovec</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private unsafe struct Vector
+    {
+        public byte* Start;
+        public nuint Length;
+    }
 
     /// <summary><c>struct statx</c>, the same on every architecture (statx(2)).</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
