@@ -28,7 +28,7 @@ internal sealed class FileBody(PipeReader input, long length)
                 input.AdvanceTo(bytes.End);
             }
 
-            if (read.IsCompleted && Left > 0) throw Truncated(Left);
+            if (read.IsCompleted && Left > 0) throw Truncated("; what came can be resumed");
         }
     }
 
@@ -42,9 +42,9 @@ internal sealed class FileBody(PipeReader input, long length)
             var bytes = read.Buffer.Slice(0, Math.Min(Left, read.Buffer.Length));
             Left -= bytes.Length;
             input.AdvanceTo(bytes.End);
-            if (read.IsCompleted && Left > 0) throw Truncated(Left);
+            if (read.IsCompleted && Left > 0) throw Truncated("");
         }
     }
 
-    private static ProtocolException Truncated(long left) => new("truncated", $"The stream ended {left} bytes before the announced length; what came can be resumed.");
+    private ProtocolException Truncated(string more) => new("truncated", $"The stream ended {Left} bytes before the announced length{more}.");
 }

@@ -12,7 +12,10 @@ internal sealed class FileStoreException(string code, string text, string? detai
     public string Text { get; } = text;
 
     /// <summary>The store itself is in trouble, and not what the peer asked for.</summary>
-    public bool IsStoreFault => Code is "unavailable" or "full" or "corrupt";
+    public bool IsStoreFault => !IsOfRequest && (Code is "unavailable" or "full" or "corrupt");
+
+    /// <summary>Only this request was too much: a peer that announces more than the disk has puts nobody in trouble.</summary>
+    public bool IsOfRequest { get; init; }
 
     public static FileStoreException Unavailable(string detail, Exception? inner = null) => new("unavailable", "the store cannot be used now, try again", detail, inner);
 

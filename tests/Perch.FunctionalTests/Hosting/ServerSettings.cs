@@ -24,6 +24,10 @@ internal sealed class ServerSettings
     [StringSyntax(StringSyntaxAttribute.Json)]
     public string Guards { get; set; } = "{}";
 
+    /// <summary>The section <c>Perch:Files</c>.</summary>
+    [StringSyntax(StringSyntaxAttribute.Json)]
+    public string Files { get; set; } = "{}";
+
     public string Log { get; set; } = "Information";
 
     public ServerSettings With(string endpoint, [StringSyntax(StringSyntaxAttribute.Json)] string json)
@@ -44,6 +48,7 @@ internal sealed class ServerSettings
         {
             Endpoints = Endpoints.ToDictionary(e => e.Key, e => JsonNode.Parse(e.Value)),
             Defaults = new { Guards = JsonNode.Parse(Guards) },
+            Files = JsonNode.Parse(Files),
             Shutdown = new { Drain, LameDuck },
         },
         Kestrel = new { Endpoints = new { Admin = new { Url = AdminUrl } } },

@@ -268,6 +268,40 @@ public sealed class FilesProtocolTests
     }
 
     [Fact]
+    public async Task Put_MoreThanTheDiskHas_IsRefusedAndIsNoFaultOfTheStore()
+    {
+        await using var host = await FileHost.StartAsync();
+        var peer = host.Connect();
+        await peer.SendAsync("PUT a 9223372036854775807\n");
+        await peer.ExpectAsync("ERR full there is no space for so much\n");
+        peer.EndInput();
+        await peer.ExpectEndAsync("ERR truncated The stream ended 9223372036854775807 bytes before the announced length.\n");
+        Assert.Empty(host.Readings.Of("perch.files.store.errors"));
+        Assert.Null(host.Files.Problem);
+    }
+
+    [Fact]
+    public async Task Streams_OfRandomCommandsAndBytes_NeverFaultTheHandler()
+    {
+        string[] parts = ["PUT ", "GET ", "STAT ", "LIST ", "DELETE ", "QUIT", "a", "b/c", "..", "写", " 3", " 0", " 99", "\n", "\n", "\n", "abc", " offset=1", " length=2", " limit=1", " after=a", "\0", "\r", $" sha256={AbcHash}"];
+        var random = new Random(9995);
+        await using var host = await FileHost.StartAsync();
+        for (var i = 0; i < 300; i++)
+        {
+            var peer = host.Connect(trickle: i % 10 == 0);
+            await peer.SendAsync(string.Concat(Enumerable.Range(0, random.Next(1, 40)).Select(_ => parts[random.Next(parts.Length)])));
+            peer.EndInput();
+            Assert.All(Encoding.UTF8.GetString(await peer.ReceiveToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => l.StartsWith("ERR", StringComparison.Ordinal)),
+                line => Assert.Matches("^ERR [a-z-]+ .+$", line));
+            Assert.Contains((await peer.EndedAsync()).Outcome, (ConnectionOutcome[])[ConnectionOutcome.PeerClosed, ConnectionOutcome.ProtocolViolation, ConnectionOutcome.Completed]);
+        }
+
+        Assert.Empty(host.Logged("HandlerFaulted"));
+        Assert.Empty(await host.Store.FaultsAsync());
+        Assert.Equal(new(host.Store.Totals.Files, host.Store.Totals.Bytes, host.Folder.Own("uploads").Length), host.Store.Totals);
+    }
+
+    [Fact]
     public async Task Log_NameThatDeceives_IsEscaped()
     {
         await using var host = await FileHost.StartAsync();

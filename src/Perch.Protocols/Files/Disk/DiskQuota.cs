@@ -42,7 +42,7 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
             if (options.MaxFiles > 0 && replaced is null && _files >= options.MaxFiles) throw Quota($"there are {options.MaxFiles} files");
             if (options.MaxBytes > 0 && _bytes + _partialBytes + _promised + more - (replaced ?? 0) is var sum && (sum > options.MaxBytes || sum < 0))
                 throw Quota($"the store has at most {options.MaxBytes} bytes");
-            if (free - _promised - more < options.MinFreeBytes) throw FileStoreException.Full($"{free} bytes are free, {_promised} are promised, {options.MinFreeBytes} stay free (Perch:Files:MinFreeBytes)");
+            if (free - _promised - more < options.MinFreeBytes) throw new FileStoreException("full", "there is no space for so much", $"{free} bytes are free, {_promised} are promised, {options.MinFreeBytes} stay free") { IsOfRequest = free >= options.MinFreeBytes };
             if (isNew) _partials++;
             _promised += length is null ? 0 : more;
         }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Perch.Protocols.Files.Disk;
@@ -11,6 +12,7 @@ internal sealed class DiskSnapshot(DiskThreads threads, SafeFileHandle handle, S
 
     public SafeFileHandle? Handle { get; } = handle;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -25,7 +25,7 @@ internal sealed class DiskVerifier(DiskLayout layout)
                 : new(true, place, "is not of the store");
         }
 
-        foreach (var entry in layout.Next.Names()) yield return new(false, $"{DiskLayout.Own}/next/{entry}", "was about to be published; the next start decides");
+        foreach (var entry in layout.Next.Names().Where(DiskUploads.IsEntry)) yield return new(false, $"{DiskLayout.Own}/next/{entry}", "was being published; the next start finishes or forgets it");
     }
 
     /// <remarks>The names of one folder are held at once, those of others are not.</remarks>
@@ -67,13 +67,19 @@ internal sealed class DiskVerifier(DiskLayout layout)
         using var file = folder.TryOpenFile(leaf, out var status);
         if (file is null) return folder.TryStat(leaf) is null ? null : new(true, name.Value, "is not a plain file; the store does not serve it");
         var key = DiskMetadata.KeyOf(name);
-        if (DiskMetadata.TryRead(layout.Meta(key), key) is not { } metadata) return new(true, name.Value, "has no metadata; the store does not serve it");
+        if ((Intended(key, status.Inode) ?? DiskMetadata.TryRead(layout.Meta(key), key)) is not { } metadata) return new(true, name.Value, "has no metadata; the store does not serve it");
         if (metadata.Name != name.Value) return new(true, name.Value, $"has the metadata of another file");
         if (metadata.Length != status.Size) return new(true, name.Value, $"has {status.Size} bytes instead of {metadata.Length}");
         return HashOf(file) == metadata.Sha256
             ? new(false, name.Value, $"{status.Size} bytes, sha256={metadata.Sha256}")
             : new(true, name.Value, $"has another hash than {metadata.Sha256}");
     }
+
+    /// <summary>What waits to become the metadata of this file: it got its name, and then the server was killed.</summary>
+    private DiskMetadata? Intended(string key, ulong inode) => layout.Next.Names()
+        .Where(entry => entry.StartsWith(key, StringComparison.Ordinal))
+        .Select(entry => DiskMetadata.TryRead(layout.Next, entry))
+        .FirstOrDefault(metadata => metadata?.Inode == inode);
 
     private IEnumerable<FileFinding> Metadata(CancellationToken cancellationToken)
     {
