@@ -140,8 +140,9 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
         {
             return await OrNullAsync(() => client.CompleteMultipartUploadAsync(request), default) is not null;
         }
-        catch (FileStoreException exception) when (exception.InnerException is AmazonS3Exception { ErrorCode: "InvalidPart" or "InvalidPartOrder" })
+        catch (FileStoreException exception) when (exception.InnerException is AmazonS3Exception { ErrorCode: "InvalidPart" or "InvalidPartOrder" or "BadRequest" })
         {
+            // The last is what a server says that gives no reason.
             throw new FileStoreException("superseded", "another connection goes on with this upload", exception.Message, exception);
         }
     }

@@ -10,7 +10,20 @@ namespace Perch.Protocols.Files.S3;
 /// </summary>
 internal sealed partial class S3Checkpoints(S3Bucket bucket, ILogger logger)
 {
-    private volatile bool _hasConditions = true;
+    /// <summary>No object's ETag.</summary>
+    private const string NoETag = "\"00000000000000000000000000000000\"";
+
+    private volatile bool _canBeNew;
+    private volatile bool _canMatch;
+
+    /// <summary>Tries which conditions the server keeps: some refuse them, some take them and do not look.</summary>
+    /// <param name="key">Of an object that is there.</param>
+    public async Task TryConditionsAsync(string key)
+    {
+        _canBeNew = await KeepsAsync(key, S3Condition.New);
+        _canMatch = await KeepsAsync(key, S3Condition.Still(NoETag));
+        if (!_canBeNew || !_canMatch) Log.NoConditions(logger, bucket.Place);
+    }
 
     /// <summary>The checkpoint under this key; null where there is none.</summary>
     public async Task<Saved?> FindAsync(string key, CancellationToken cancellationToken)
@@ -44,25 +57,28 @@ internal sealed partial class S3Checkpoints(S3Bucket bucket, ILogger logger)
     /// <returns>Null where it is another, or is gone.</returns>
     public async Task<Saved?> SaveAsync(string key, S3Checkpoint checkpoint, Stream body, Saved? before)
     {
-        if (_hasConditions)
+        if (before is null ? _canBeNew : _canMatch)
         {
-            try
-            {
-                var etag = await bucket.PutAsync(key, body, condition: before is null ? S3Condition.New : S3Condition.Still(before.ETag));
-                if (etag is not null) return new(checkpoint, etag);
-                // The first try may have been made, and its answer lost.
-                return await FindAsync(key, CancellationToken.None) is { } there && there.Checkpoint == checkpoint ? there : null;
-            }
-            catch (NotSupportedException)
-            {
-                _hasConditions = false;
-                Log.NoConditions(logger, bucket.Place);
-                body.Position = 0;
-            }
+            var etag = await bucket.PutAsync(key, body, condition: before is null ? S3Condition.New : S3Condition.Still(before.ETag));
+            if (etag is not null) return new(checkpoint, etag);
+            // The first try may have been made, and its answer lost.
+            return await FindAsync(key, CancellationToken.None) is { } there && there.Checkpoint == checkpoint ? there : null;
         }
 
         var found = await FindAsync(key, CancellationToken.None);
         return found?.Checkpoint == before?.Checkpoint ? new(checkpoint, (await bucket.PutAsync(key, body))!) : null;
+    }
+
+    private async Task<bool> KeepsAsync(string key, S3Condition condition)
+    {
+        try
+        {
+            return await bucket.PutAsync(key, new MemoryStream(), condition: condition) is null;
+        }
+        catch (NotSupportedException)
+        {
+            return false;
+        }
     }
 
     private async Task<Saved?> ReadLineAsync(GetObjectResponse response, CancellationToken cancellationToken)
@@ -94,7 +110,7 @@ internal sealed partial class S3Checkpoints(S3Bucket bucket, ILogger logger)
 
     private static partial class Log
     {
-        [LoggerMessage(4601, LogLevel.Warning, "{Place} has no conditional PUT: where two servers go on with one upload at the same moment, the one that loses finds out later", EventName = "S3ConditionsMissing")]
+        [LoggerMessage(4601, LogLevel.Information, "{Place} does not keep every condition of a PUT (If-None-Match, If-Match): of two processes that go on with one upload at the same moment, the one that loses may find out only at the end", EventName = "S3ConditionsMissing")]
         public static partial void NoConditions(ILogger logger, string place);
     }
 }

@@ -74,6 +74,7 @@ internal sealed partial class S3FileStore : IFileStore
         if (_isOpen) return;
         await Threads.RunAsync(MakeSpool);
         await Bucket.ProbeAsync(S3Files.Probe, cancellationToken);
+        await Checkpoints.TryConditionsAsync(S3Files.Probe);
         // Limits are kept from the first upload on; without them the count comes in its own time.
         if (Totals.IsLimited) await _trimmer.CountAsync(cancellationToken);
         if (!_isOpen) Log.Opened(_logger, Options.Bucket, Options.Prefix, Options.ServiceUrl.Length > 0 ? Options.ServiceUrl : "Amazon S3");
