@@ -36,12 +36,8 @@ internal sealed class S3Relay : IAsyncDisposable
         _listener?.Dispose();
         lock (_sockets)
         {
-            foreach (var socket in _sockets)
-            {
-                socket.LingerState = new(enable: true, seconds: 0);
-                socket.Dispose();
-            }
-
+            // With a reset, as a server that dies.
+            foreach (var socket in _sockets) socket.Close(0);
             _sockets.Clear();
         }
     }

@@ -151,11 +151,11 @@ public sealed class S3ServingTests
     {
         using var folder = new ServerFolder(new ServerSettings
         {
-            Files = """{ "Store": "S3", "Prefix": "a", "ServiceUrl": "s3.example.org", "SecretKey": "geheim", "PartBytes": 1 }""",
+            Files = """{ "Store": "S3", "Prefix": "a", "ServiceUrl": "s3.example.org", "SecretKey": "geheim" }""",
         }.With("files", Endpoint));
         var ended = await ServerProcess.RunAsync(folder, "--check");
         Assert.Equal(2, ended.ExitCode);
-        foreach (var key in (string[])["Bucket", "Prefix", "ServiceUrl", "AccessKey", "PartBytes"]) Assert.Contains($"Perch:Files:{key}", ended.Errors, StringComparison.Ordinal);
+        foreach (var key in (string[])["Bucket", "Prefix", "ServiceUrl", "AccessKey"]) Assert.Contains($"Perch:Files:{key}", ended.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("geheim", ended.Errors + ended.Output, StringComparison.Ordinal);
     }
 
