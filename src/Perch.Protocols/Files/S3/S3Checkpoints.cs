@@ -75,8 +75,9 @@ internal sealed partial class S3Checkpoints(S3Bucket bucket, ILogger logger)
         {
             return await bucket.PutAsync(key, new MemoryStream(), condition: condition) is null;
         }
-        catch (NotSupportedException)
+        catch (Exception exception) when (exception is NotSupportedException or FileStoreException)
         {
+            // Whatever it says, it is asked each time then.
             return false;
         }
     }

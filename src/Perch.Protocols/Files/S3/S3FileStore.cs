@@ -72,8 +72,7 @@ internal sealed partial class S3FileStore : IFileStore
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
         if (_isOpen) return;
-        await Threads.RunAsync(MakeSpool);
-        await Bucket.ProbeAsync(S3Files.Probe, cancellationToken);
+        await ProbeAsync(cancellationToken);
         await Checkpoints.TryConditionsAsync(S3Files.Probe);
         // Limits are kept from the first upload on; without them the count comes in its own time.
         if (Totals.IsLimited) await _trimmer.CountAsync(cancellationToken);
@@ -81,7 +80,11 @@ internal sealed partial class S3FileStore : IFileStore
         _isOpen = true;
     }
 
-    public Task ProbeAsync(CancellationToken cancellationToken) => Bucket.ProbeAsync(S3Files.Probe, cancellationToken);
+    public async Task ProbeAsync(CancellationToken cancellationToken)
+    {
+        await Threads.RunAsync(MakeSpool);
+        await Bucket.ProbeAsync(S3Files.Probe, cancellationToken);
+    }
 
     public async Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken)
     {
@@ -335,17 +338,19 @@ internal sealed partial class S3FileStore : IFileStore
         return (int)Math.Max(Options.PartBytes / ResumableSha256.BlockBytes * ResumableSha256.BlockBytes, (needed + Mebibyte - 1) / Mebibyte * Mebibyte);
     }
 
+    /// <summary>Makes the folder, and finds out whether it can be written.</summary>
     private void MakeSpool()
     {
         try
         {
             Directory.CreateDirectory(SpoolPath);
-            S3Spool.Create(SpoolPath, 1, 1).Dispose();
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw FileStoreException.Unavailable($"{SpoolPath} cannot be written: {exception.Message} Correct Perch:Files:Spool or its rights.", exception);
+            throw S3Spool.Failure(SpoolPath, exception);
         }
+
+        S3Spool.Create(SpoolPath, 1, 1).Dispose();
     }
 
     private static SemaphoreSlim StripeOf(SemaphoreSlim[] stripes, string key) => stripes[Convert.FromHexString(key.AsSpan(S3Files.Uploads.Length, 2))[0] % Stripes];

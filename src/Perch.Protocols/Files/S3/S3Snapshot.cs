@@ -13,6 +13,7 @@ internal sealed class S3Snapshot(S3Bucket bucket, string key, GetObjectResponse 
 
     private readonly S3Version _version = S3Version.Of(first);
     private GetObjectResponse? _response = first;
+    private CancellationTokenSource _limit = new();
     private long _position;
 
     public StoredFile File { get; } = file;
@@ -43,14 +44,27 @@ internal sealed class S3Snapshot(S3Bucket bucket, string key, GetObjectResponse 
     public ValueTask DisposeAsync()
     {
         Close();
+        _limit.Dispose();
         return ValueTask.CompletedTask;
     }
 
     private async ValueTask<int> ReadOnceAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(bucket.Timeout);
-        return await _response!.ResponseStream.ReadAsync(buffer, limit.Token);
+        _limit.CancelAfter(bucket.Timeout);
+        try
+        {
+            await using var given = cancellationToken.UnsafeRegister(static limit => ((CancellationTokenSource)limit!).Cancel(), _limit);
+            return await _response!.ResponseStream.ReadAsync(buffer, _limit.Token);
+        }
+        finally
+        {
+            // One for all reads, but for one that was cancelled.
+            if (!_limit.TryReset())
+            {
+                _limit.Dispose();
+                _limit = new();
+            }
+        }
     }
 
     private async ValueTask OpenAsync(long offset, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Perch.Protocols.Files.Disk;
 
 namespace Perch.Protocols.Files.S3;
 
@@ -16,14 +17,25 @@ internal sealed class S3Spool : IDisposable
     /// <summary>Bytes of a slot: of a part.</summary>
     public int SlotBytes { get; }
 
-    /// <exception cref="IOException">It cannot be made.</exception>
+    /// <exception cref="FileStoreException"><c>unavailable</c>, <c>full</c>: it cannot be made.</exception>
     public static S3Spool Create(string folder, int slotBytes, int slots)
     {
         var path = Path.Combine(folder, $"perch-{Guid.NewGuid():N}");
-        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        File.Delete(path);
-        return new(file, slotBytes, slots);
+        try
+        {
+            var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            File.Delete(path);
+            return new(file, slotBytes, slots);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Failure(folder, exception);
+        }
     }
+
+    public static FileStoreException Failure(string folder, Exception exception) => exception is IOException { HResult: Posix.ENOSPC or Posix.EDQUOT }
+        ? FileStoreException.Full($"{folder}: {exception.Message}", exception)
+        : FileStoreException.Unavailable($"{folder} cannot be written: {exception.Message} Correct Perch:Files:Spool or its rights.", exception);
 
     public void Write(int part, int at, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_file, bytes, Offset(part) + at);
 

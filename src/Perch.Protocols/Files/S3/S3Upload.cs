@@ -29,7 +29,7 @@ internal sealed class S3Upload : IFileUpload
     /// <param name="begin">What there is: an empty checkpoint for a new upload.</param>
     /// <param name="saved">The same in the bucket; null where it is not.</param>
     /// <param name="promised">What the totals were told to expect.</param>
-    /// <exception cref="IOException">The spool cannot be made.</exception>
+    /// <exception cref="FileStoreException">The spool cannot be made.</exception>
     public S3Upload(S3FileStore store, FileUploadRequest request, S3Checkpoint begin, S3Checkpoints.Saved? saved, long promised)
     {
         (_store, _request, _saved, _promised, _id) = (store, request, saved, promised, begin.Id);

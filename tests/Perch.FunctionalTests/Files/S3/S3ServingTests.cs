@@ -1,14 +1,16 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Perch.FunctionalTests.Hosting;
 using Perch.Protocols.Files;
+using Xunit.Abstractions;
 
 namespace Perch.FunctionalTests.Files.S3;
 
-/// <summary>The executable over S3, as an operator starts it. <c>PERCH_S3_CUTS</c> sets how often an upload is cut (8 where it is not set).</summary>
+/// <summary>The executable over S3, as an operator starts it. <c>PERCH_S3_CUTS</c> sets how often an upload is cut (8 where it is not set), <c>PERCH_S3_MIB</c> the large file's size (64).</summary>
 [Collection(AloneCollection.Name)]
-public sealed class S3ServingTests
+public sealed class S3ServingTests(ITestOutputHelper output)
 {
     private const string Endpoint = """{ "Port": 0, "Protocol": "files" }""";
     private const int Mebibyte = 1024 * 1024;
@@ -102,7 +104,8 @@ public sealed class S3ServingTests
     [S3Fact]
     public async Task Memory_LargeFileUpAndDown_GrowsByLittle()
     {
-        const int Mebibytes = 64;
+        var mebibytes = int.Parse(Environment.GetEnvironmentVariable("PERCH_S3_MIB") ?? "64", CultureInfo.InvariantCulture);
+        var length = (long)mebibytes * Mebibyte;
         using var folder = await FolderAsync();
         await using var server = await ServerProcess.StartAsync(folder);
         using var client = FileClient.Connect(await server.Admin.GetPortAsync("files"));
@@ -115,17 +118,21 @@ public sealed class S3ServingTests
         await client.ReadHashAsync(6 * Mebibyte);
         var before = server.WorkingSet() / Mebibyte;
         var peak = before;
-        await client.SendAsync($"PUT large {Mebibytes * Mebibyte}\n");
-        for (var i = 0; i < Mebibytes; i++)
+        var watch = Stopwatch.StartNew();
+        await client.SendAsync($"PUT large {length}\n");
+        for (var i = 0; i < mebibytes; i++)
         {
             await client.SendAsync(block);
             if (i % 4 == 0) peak = Math.Max(peak, server.WorkingSet() / Mebibyte);
         }
 
         var stored = await client.ReadLineAsync();
-        Assert.StartsWith($"OK {Mebibytes * Mebibyte} ", await client.AskAsync("GET large"), StringComparison.Ordinal);
-        Assert.Equal(stored, $"OK {Mebibytes * Mebibyte} sha256={await client.ReadHashAsync(Mebibytes * Mebibyte)}");
+        output.WriteLine($"up: {mebibytes / watch.Elapsed.TotalSeconds:0} MiB/s");
+        watch.Restart();
+        Assert.StartsWith($"OK {length} ", await client.AskAsync("GET large"), StringComparison.Ordinal);
+        Assert.Equal(stored, $"OK {length} sha256={await client.ReadHashAsync(length)}");
         peak = Math.Max(peak, server.WorkingSet() / Mebibyte);
+        output.WriteLine($"down: {mebibytes / watch.Elapsed.TotalSeconds:0} MiB/s; {before} MiB before, {peak} MiB at most");
         Assert.InRange(peak - before, -before, MostGrowthMebibytes);
         Assert.Empty(Directory.GetFiles(Path.Combine(folder.Root, "data", "spool")));
     }
