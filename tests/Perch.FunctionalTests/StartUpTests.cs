@@ -34,7 +34,7 @@ public sealed class StartUpTests
             "Perch:Endpoints:seven:Protocol", "Perch:Endpoints:eight:Options:Payload",
         ];
         Assert.All(keys, key => Assert.Contains($"  {key}: ", ended.Errors, StringComparison.Ordinal));
-        Assert.Contains("bytes, chargen, daytime, discard, echo, echo-blocking, echo-conversation, echo-raw, hello, record, reply", ended.Errors, StringComparison.Ordinal);
+        Assert.Contains("bytes, chargen, daytime, discard, echo, echo-blocking, echo-conversation, echo-raw, files, hello, record, reply, upload", ended.Errors, StringComparison.Ordinal);
         AssertNoStack(ended);
     }
 

@@ -10,7 +10,7 @@ namespace Perch.FunctionalTests.Files;
 
 /// <summary>
 /// Many files, and large ones. <c>PERCH_FILE_MIB</c> sets the large one's size (256 where it is not set), <c>PERCH_FILES</c> how many are
-/// listed (20,000).
+/// listed (10,000).
 /// </summary>
 [Collection(AloneCollection.Name)]
 public sealed class FileLoadTests(ITestOutputHelper output)
@@ -88,7 +88,7 @@ public sealed class FileLoadTests(ITestOutputHelper output)
     [Fact]
     public async Task List_ManyFiles_ComesInPages()
     {
-        var files = int.Parse(Environment.GetEnvironmentVariable("PERCH_FILES") ?? "20000", CultureInfo.InvariantCulture);
+        var files = int.Parse(Environment.GetEnvironmentVariable("PERCH_FILES") ?? "10000", CultureInfo.InvariantCulture);
         using var folder = new ServerFolder(new ServerSettings { Log = "Warning" }.With("files", Files));
         await using (await ServerProcess.StartAsync(folder))
         {

@@ -40,6 +40,24 @@ public sealed class DiskListingTests : IDisposable
     }
 
     [Fact]
+    public async Task List_BetweenPages_SeesWhatCameAndWent()
+    {
+        await using var store = await _folder.OpenAsync();
+        foreach (var name in (string[])["a", "c", "e", "g"]) await store.PutAsync(name, "x");
+        Assert.Equal(["a", "c"], await store.NamesAsync(limit: 2));
+        await store.PutAsync("d", "x");
+        await store.DeleteAsync("e");
+        Assert.Equal(["d", "g"], await store.NamesAsync(after: "c", limit: 2));
+        Assert.Equal(["a"], await store.NamesAsync(limit: 1));
+        await store.DeleteAsync("c");
+        Assert.Equal(["d"], await store.NamesAsync(after: "a", limit: 1));
+        Assert.Equal(["g"], await store.NamesAsync(after: "d"));
+        // Asked for twice, a page is the same twice.
+        Assert.Equal(["g"], await store.NamesAsync(after: "d"));
+        Assert.Empty(await store.NamesAsync(after: "g"));
+    }
+
+    [Fact]
     public async Task List_File_SaysWhatItIs()
     {
         await using var store = await _folder.OpenAsync();

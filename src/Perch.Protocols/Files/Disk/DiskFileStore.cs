@@ -45,6 +45,7 @@ internal sealed partial class DiskFileStore : IFileStore
     private readonly SemaphoreSlim _opening = new(1);
     private readonly SemaphoreSlim _listing = new(ListingCount);
     private readonly Lock[] _names = [.. Enumerable.Range(0, Stripes).Select(_ => new Lock())];
+    private readonly DiskPages _pages = new();
     private DiskLayout? _layout;
     private DiskUploads? _uploads;
 
@@ -144,7 +145,7 @@ internal sealed partial class DiskFileStore : IFileStore
         await _listing.WaitAsync(cancellationToken);
         try
         {
-            return await Threads.RunAsync(() => new DiskListing(Layout, prefix, after, limit, Find).Read());
+            return await Threads.RunAsync(() => _pages.Read(Layout, prefix, after, limit, Find));
         }
         finally
         {
@@ -223,6 +224,7 @@ internal sealed partial class DiskFileStore : IFileStore
                     if (!Layout.Next.TryRename(partial.Entry, Layout.Meta(partial.Key), partial.Key)) throw FileStoreException.Unavailable($"{partial.Entry} is gone from the store");
                 }
 
+                _pages.Changed();
                 for (var folder = chain.Count - 1; folder >= 0; folder--) chain[folder].Sync();
                 return;
             }

@@ -3,19 +3,19 @@ using Perch.Wire.Files;
 namespace Perch.Protocols.Files.Disk;
 
 /// <summary>
-/// One page of names in their order. A folder is read whole for each page, and of its entries only as many as the page may
-/// still take are kept: memory is bounded by the page, whatever the folder has.
+/// The first names, in their order, of what may be files. A folder is read whole, and of its entries only as many as may still
+/// be taken are kept: memory is bounded by the limit, whatever the folder has.
 /// </summary>
-internal sealed class DiskListing(DiskLayout layout, string prefix, string after, int limit, Func<FileName, StoredFile?> find)
+internal sealed class DiskListing(DiskLayout layout, string prefix, string after, int limit)
 {
     private static readonly Comparer<string> Backwards = Comparer<string>.Create(static (a, b) => FileName.Compare(b, a));
 
-    private readonly List<StoredFile> _page = [];
+    private readonly List<FileName> _names = [];
 
-    public List<StoredFile> Read()
+    public List<FileName> Read()
     {
         ReadFolder(layout.Root, "");
-        return _page;
+        return _names;
     }
 
     /// <param name="folder">Open.</param>
@@ -23,13 +23,13 @@ internal sealed class DiskListing(DiskLayout layout, string prefix, string after
     private void ReadFolder(DiskFolder folder, string path)
     {
         var floor = "";
-        while (_page.Count < limit && Smallest(folder, path, floor, limit - _page.Count) is { Count: > 0 } keys)
+        while (_names.Count < limit && Smallest(folder, path, floor, limit - _names.Count) is { Count: > 0 } keys)
         {
             foreach (var key in keys)
             {
                 floor = key;
                 Add(folder, path, key);
-                if (_page.Count == limit) return;
+                if (_names.Count == limit) return;
             }
         }
     }
@@ -41,9 +41,9 @@ internal sealed class DiskListing(DiskLayout layout, string prefix, string after
             using var inner = folder.TryOpenFolder(key[..^1]);
             if (inner is not null && path.Length + key.Length <= FileName.MaxBytes) ReadFolder(inner, path + key);
         }
-        else if (FileName.TryParse(path + key, out var name, out _) && find(name) is { } file)
+        else if (FileName.TryParse(path + key, out var name, out _))
         {
-            _page.Add(file);
+            _names.Add(name);
         }
     }
 
