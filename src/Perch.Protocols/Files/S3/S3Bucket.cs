@@ -114,7 +114,7 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
     public async Task<string> PutPartAsync(string key, string uploadId, int number, Stream body)
     {
         var request = new UploadPartRequest { BucketName = bucket, Key = Prefix + key, UploadId = uploadId, PartNumber = number, InputStream = body, PartSize = body.Length };
-        return (await CallAsync(() => client.UploadPartAsync(request), default)).ETag;
+        return (await CallAsync(() => client.UploadPartAsync(request), default)).ETag ?? throw FileStoreException.Unavailable($"{Place} gives no ETag for a part");
     }
 
     /// <returns>The parts in the order of their numbers; null where there is no such upload.</returns>
@@ -207,8 +207,10 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
         {
             return await call();
         }
-        catch (AmazonS3Exception exception) when (exception is { StatusCode: HttpStatusCode.NotFound, ErrorCode: not "NoSuchBucket" })
+        catch (AmazonS3Exception exception) when (exception is
+        { StatusCode: HttpStatusCode.NotFound or HttpStatusCode.PreconditionFailed or HttpStatusCode.RequestedRangeNotSatisfiable, ErrorCode: not "NoSuchBucket" })
         {
+            // Nothing, or another than was asked for.
             return null;
         }
         catch (Exception exception)

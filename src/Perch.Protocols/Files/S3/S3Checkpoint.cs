@@ -31,7 +31,8 @@ internal sealed record S3Checkpoint(string Name, string Id, string? UploadId, in
     [JsonIgnore]
     public long Length => ((long)Parts * PartBytes) + Tail;
 
-    public static string Next(string chain, string etag) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(chain + etag)));
+    /// <summary>The chain with one part more. Servers quote an ETag or do not, where they say it first or again.</summary>
+    public static string Next(string chain, string etag) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(chain + etag.Trim('"'))));
 
     public byte[] ToLine() => [.. JsonSerializer.SerializeToUtf8Bytes(this, S3Json.Compact.S3Checkpoint), (byte)'\n'];
 

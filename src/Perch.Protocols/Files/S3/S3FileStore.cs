@@ -26,15 +26,13 @@ namespace Perch.Protocols.Files.S3;
 internal sealed partial class S3FileStore : IFileStore
 {
     private const int ThreadCount = 8;
-    private const int Stripes = 64;
     private const long MaxFileBytes = 5L * 1024 * 1024 * 1024 * 1024;
     private const int Mebibyte = 1024 * 1024;
 
     private readonly TimeProvider _time;
     private readonly ILogger<S3FileStore> _logger;
     private readonly S3Uploads _live = new();
-    private readonly SemaphoreSlim[] _beginning = [.. Enumerable.Range(0, Stripes).Select(_ => new SemaphoreSlim(1))];
-    private readonly SemaphoreSlim[] _publishing = [.. Enumerable.Range(0, Stripes).Select(_ => new SemaphoreSlim(1))];
+    private readonly S3NameLocks _beginning = new();
     private readonly S3Trimmer _trimmer;
     private bool _isOpen;
 
@@ -48,6 +46,7 @@ internal sealed partial class S3FileStore : IFileStore
         (Options, SpoolPath, _time, _logger) = (options, spoolPath, time, logger);
         Bucket = new(client, options.Bucket, options.Prefix, options.Timeout);
         (Files, Checkpoints, Totals) = (new(Bucket), new(Bucket, logger), new(options));
+        Publisher = new(Bucket, Files, Totals, logger);
         _trimmer = new(this, _live, time);
     }
 
@@ -62,6 +61,8 @@ internal sealed partial class S3FileStore : IFileStore
     public S3Checkpoints Checkpoints { get; }
 
     public S3Totals Totals { get; }
+
+    public S3Publisher Publisher { get; }
 
     public DiskThreads Threads { get; } = new(ThreadCount);
 
@@ -89,18 +90,11 @@ internal sealed partial class S3FileStore : IFileStore
     public async Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken)
     {
         if (request.Length > MaxFileBytes) throw new FileStoreException("quota", $"a file has at most {MaxFileBytes} bytes in this store");
-        var replaced = Totals.IsLimited ? (await Bucket.HeadAsync(Files.KeyOf(request.Name), cancellationToken))?.ContentLength : null;
+        var name = Files.KeyOf(request.Name);
+        var replaced = Totals.IsLimited ? (await Bucket.HeadAsync(name, cancellationToken))?.ContentLength : null;
         var key = S3Files.CheckpointOf(request.Name);
-        var beginning = StripeOf(_beginning, key);
-        await beginning.WaitAsync(cancellationToken);
-        try
-        {
-            return request.Offset == 0 ? await StartAsync(request, key, replaced) : await ResumeAsync(request, key, replaced);
-        }
-        finally
-        {
-            beginning.Release();
-        }
+        using var turn = await _beginning.EnterAsync(request.Name, cancellationToken);
+        return request.Offset == 0 ? await StartAsync(request, key, replaced) : await ResumeAsync(request, key, replaced);
     }
 
     public async Task<IFileSnapshot?> OpenReadAsync(FileName name, CancellationToken cancellationToken)
@@ -135,7 +129,7 @@ internal sealed partial class S3FileStore : IFileStore
         if (_live.Newest(key) is { } upload) return new(file, await upload.DurableAsync());
         if (await Checkpoints.FindAsync(key, cancellationToken) is not { } found) return new(file, 0);
         // A crash between the file and the end of its checkpoint.
-        var isPublished = file is not null && await IsPublishedAsync(name, found.Checkpoint.Id);
+        var isPublished = file is not null && await Publisher.IsPublishedAsync(name, found.Checkpoint.Id);
         return new(file, isPublished ? 0 : found.Checkpoint.Length);
     }
 
@@ -145,28 +139,9 @@ internal sealed partial class S3FileStore : IFileStore
     public async Task<bool> DeleteAsync(FileName name, CancellationToken cancellationToken)
     {
         var key = S3Files.CheckpointOf(name);
-        var wasPartial = false;
-        if (_live.Newest(key) is null && await Checkpoints.FindAsync(key, cancellationToken) is { } found)
-        {
-            await DropAsync(name, found.Checkpoint);
-            wasPartial = true;
-        }
-
-        var publishing = StripeOf(_publishing, key);
-        await publishing.WaitAsync(cancellationToken);
-        try
-        {
-            if (await Files.FindAsync(name, cancellationToken) is not { } file) return wasPartial;
-            var head = await Bucket.HeadAsync(Files.KeyOf(name), cancellationToken);
-            await Bucket.DeleteAsync(Files.KeyOf(name));
-            if (head is not null && S3Files.AboutId(head.Metadata) is { } about) await TryDeleteAsync(S3Files.Meta + about);
-            Totals.Deleted(file.Length);
-            return true;
-        }
-        finally
-        {
-            publishing.Release();
-        }
+        var partial = _live.Newest(key) is null ? await Checkpoints.FindAsync(key, cancellationToken) : null;
+        if (partial is not null) await Publisher.DropAsync(name, partial.Checkpoint);
+        return await Publisher.DeleteAsync(name, cancellationToken) || partial is not null;
     }
 
     public Task<int> TrimAsync(CancellationToken cancellationToken) => _trimmer.TrimAsync(cancellationToken);
@@ -192,55 +167,6 @@ internal sealed partial class S3FileStore : IFileStore
 
     internal void Forget(FileName name, S3Upload upload) => _live.Remove(S3Files.CheckpointOf(name), upload);
 
-    /// <summary>Something could not be saved or cleaned up.</summary>
-    internal void Left(FileStoreException failure) => Log.Left(_logger, failure.Message);
-
-    /// <summary>Gives a whole upload its name.</summary>
-    internal async Task PublishAsync(FileName name, string id, S3Parts parts, S3About about)
-    {
-        var key = Files.KeyOf(name);
-        var publishing = StripeOf(_publishing, S3Files.CheckpointOf(name));
-        await publishing.WaitAsync();
-        try
-        {
-            var old = await Bucket.HeadAsync(key, CancellationToken.None);
-            if (parts.UploadId is null) await Bucket.PutAsync(key, parts.ReadTail(), S3Files.Headers(about));
-            else await CompleteAsync(name, id, parts, about);
-            Totals.Published(old?.ContentLength);
-            if (old is not null && S3Files.AboutId(old.Metadata) is { } oldId && oldId != id) await TryDeleteAsync(S3Files.Meta + oldId);
-        }
-        finally
-        {
-            publishing.Release();
-        }
-    }
-
-    /// <summary>Deletes what is of no use; where that fails, the age or nobody takes it away.</summary>
-    internal async Task TryDeleteAsync(string key)
-    {
-        try
-        {
-            await Bucket.DeleteAsync(key);
-        }
-        catch (FileStoreException failure)
-        {
-            Left(failure);
-        }
-    }
-
-    /// <summary>Deletes an unfinished upload that nobody writes here.</summary>
-    internal async Task DropAsync(FileName name, S3Checkpoint checkpoint)
-    {
-        if (checkpoint.UploadId is { } uploadId)
-        {
-            await Bucket.AbortMultipartAsync(Files.KeyOf(name), uploadId);
-            if (!await IsPublishedAsync(name, checkpoint.Id)) await Bucket.DeleteAsync(S3Files.Meta + checkpoint.Id);
-        }
-
-        await Bucket.DeleteAsync(S3Files.CheckpointOf(name));
-        Totals.Dropped(checkpoint.Length);
-    }
-
     private async Task<IFileUpload> StartAsync(FileUploadRequest request, string key, long? replaced)
     {
         var promised = request.Length ?? 0;
@@ -252,7 +178,7 @@ internal sealed partial class S3FileStore : IFileStore
             if (await Checkpoints.FindAsync(key, CancellationToken.None) is { } found)
             {
                 // One that a process may still write is left alone, but nobody is to go on with it.
-                if (older is null && found.Checkpoint.Writer is null) await DropAsync(request.Name, found.Checkpoint);
+                if (older is null && found.Checkpoint.Writer is null) await Publisher.DropAsync(request.Name, found.Checkpoint);
                 else await Bucket.DeleteAsync(key);
             }
 
@@ -282,7 +208,7 @@ internal sealed partial class S3FileStore : IFileStore
                 if (have.Name != request.Name.Value || request.Offset > have.Length || request.Offset < parts) throw FileStoreException.Offset(have.Length);
                 if (await ETagsAsync(request.Name, have) is not { } etags)
                 {
-                    await DropAsync(request.Name, have);
+                    await Publisher.DropAsync(request.Name, have);
                     throw FileStoreException.Offset(0);
                 }
 
@@ -312,25 +238,6 @@ internal sealed partial class S3FileStore : IFileStore
         return etags.Length == checkpoint.Parts && etags.Aggregate(S3Checkpoint.NoParts, S3Checkpoint.Next) == checkpoint.Chain ? etags : null;
     }
 
-    private async Task CompleteAsync(FileName name, string id, S3Parts parts, S3About about)
-    {
-        await Files.PutAboutAsync(id, about);
-        try
-        {
-            if (await Bucket.CompleteMultipartAsync(Files.KeyOf(name), parts.UploadId!, parts.ETags)) return;
-        }
-        catch (FileStoreException failure) when (failure.Code == "unavailable")
-        {
-            // It may have been done, and the answer lost.
-            if (!await IsPublishedAsync(name, id)) throw;
-            return;
-        }
-
-        if (!await IsPublishedAsync(name, id)) throw new FileStoreException("superseded", "the upload is gone, send it again from 0");
-    }
-
-    private async Task<bool> IsPublishedAsync(FileName name, string id) => await Bucket.HeadAsync(Files.KeyOf(name), CancellationToken.None) is { } head && S3Files.AboutId(head.Metadata) == id;
-
     /// <summary>As configured, or more where the length needs it; whole blocks of the hash.</summary>
     private int PartBytes(long? length)
     {
@@ -353,14 +260,9 @@ internal sealed partial class S3FileStore : IFileStore
         S3Spool.Create(SpoolPath, 1, 1).Dispose();
     }
 
-    private static SemaphoreSlim StripeOf(SemaphoreSlim[] stripes, string key) => stripes[Convert.FromHexString(key.AsSpan(S3Files.Uploads.Length, 2))[0] % Stripes];
-
     private static partial class Log
     {
         [LoggerMessage(4600, LogLevel.Information, "Files are in bucket {Bucket} under '{Prefix}' at {Service}", EventName = "S3FileStoreOpened")]
         public static partial void Opened(ILogger logger, string bucket, string prefix, string service);
-
-        [LoggerMessage(4602, LogLevel.Warning, "What is left of an upload could not be saved or cleaned up: {Problem}", EventName = "S3UploadLeft")]
-        public static partial void Left(ILogger logger, string problem);
     }
 }

@@ -46,7 +46,7 @@ internal sealed class S3Trimmer(S3FileStore store, S3Uploads live, TimeProvider 
         await foreach (var (key, _, modified) in KeysAsync(S3Files.Uploads, cancellationToken))
         {
             if (modified >= before || live.Newest(key) is not null) continue;
-            if (await store.Checkpoints.FindAsync(key, cancellationToken) is { } found && FileName.TryParse(found.Checkpoint.Name, out var name, out _)) await store.DropAsync(name, found.Checkpoint);
+            if (await store.Checkpoints.FindAsync(key, cancellationToken) is { } found && FileName.TryParse(found.Checkpoint.Name, out var name, out _)) await store.Publisher.DropAsync(name, found.Checkpoint);
             else await store.Bucket.DeleteAsync(key);
             trimmed++;
         }

@@ -87,10 +87,10 @@ internal sealed class S3Upload : IFileUpload
             // Several requests: nobody takes it over in the middle.
             if (_parts.UploadId is not null) await _parts.FinishAsync();
             if (_isSuperseded) throw Superseded();
-            await _store.PublishAsync(_request.Name, _id, _parts, about);
+            await _store.Publisher.PublishAsync(_request.Name, _id, _parts, about);
             Finish();
             // What it had is of no use now; where this fails, the age takes it away.
-            if (_saved is not null && !_isDetached) await _store.TryDeleteAsync(_checkpointKey);
+            if (_saved is not null && !_isDetached) await _store.Publisher.TryDeleteAsync(_checkpointKey);
             return new(_request.Name, about.Length, about.Sha256, about.Modified, about.Endpoint, about.Remote);
         }
         finally
@@ -185,7 +185,7 @@ internal sealed class S3Upload : IFileUpload
         catch (FileStoreException failure)
         {
             // Then what was saved before is left; the uploader was told, or is gone.
-            _store.Left(failure);
+            _store.Publisher.Left(failure);
         }
         finally
         {
@@ -204,7 +204,7 @@ internal sealed class S3Upload : IFileUpload
         catch (FileStoreException failure)
         {
             // The age takes it away.
-            _store.Left(failure);
+            _store.Publisher.Left(failure);
         }
         finally
         {

@@ -1,3 +1,4 @@
+using System.Text;
 using Amazon.S3.Model;
 using Perch.FunctionalTests.Hosting;
 using Perch.Protocols.Files;
@@ -134,6 +135,19 @@ public sealed class S3PartsTests
         await live.AppendAsync(new(FileFolder.Bytes(Part + 1)));
         Assert.Equal(1, await scene.Store.TrimAsync(default));
         Assert.Equal("b", Assert.Single(await PartsLeftAsync(scene)).Key);
+    }
+
+    [Theory, S3Data]
+    public async Task Name_LongerThanTheKeyMayBe_IsRefused(string kind)
+    {
+        await using var scene = await StoreScene.OpenAsync(kind);
+        var most = Perch.Protocols.Files.S3.S3Bucket.MaxKeyBytes - Encoding.UTF8.GetByteCount(scene.Options.Prefix);
+        var name = string.Join('/', Enumerable.Repeat(new string('n', 99), 10))[..most];
+        await scene.Store.PutAsync(name, "text");
+        Assert.Equal("text", await scene.Store.ReadTextAsync(name));
+        await scene.Store.PutAsync(name + "n", "text").RefusedAsync("name");
+        await scene.Store.ReadAsync(name + "n").RefusedAsync("name");
+        Assert.Equal(new(1, 4, 0), scene.Store.Totals);
     }
 
     [Theory, S3Data]
