@@ -15,7 +15,12 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
     /// <summary>S3's own limit.</summary>
     public const int MaxKeyBytes = 1024;
 
+    /// <summary>Bodies that are sent at once; each takes the SDK's buffers, and their uploads wait in the spool meanwhile.</summary>
+    private const int MaxSending = 32;
+
     private const int MaxDetailChars = 300;
+
+    private readonly SemaphoreSlim _sending = new(MaxSending);
 
     /// <summary>What all keys begin with.</summary>
     public string Prefix { get; } = prefix;
@@ -66,6 +71,7 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
     {
         var request = new PutObjectRequest { BucketName = bucket, Key = Prefix + key, InputStream = body, AutoCloseStream = false, IfMatch = condition.ETag, IfNoneMatch = condition.IsNew ? "*" : null };
         foreach (var (name, value) in metadata ?? []) request.Metadata[name] = value;
+        await _sending.WaitAsync();
         try
         {
             return (await client.PutObjectAsync(request)).ETag;
@@ -82,6 +88,10 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
         catch (Exception exception)
         {
             throw Failure(exception, default);
+        }
+        finally
+        {
+            _sending.Release();
         }
     }
 
@@ -114,7 +124,15 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
     public async Task<string> PutPartAsync(string key, string uploadId, int number, Stream body)
     {
         var request = new UploadPartRequest { BucketName = bucket, Key = Prefix + key, UploadId = uploadId, PartNumber = number, InputStream = body, PartSize = body.Length };
-        return (await CallAsync(() => client.UploadPartAsync(request), default)).ETag ?? throw FileStoreException.Unavailable($"{Place} gives no ETag for a part");
+        await _sending.WaitAsync();
+        try
+        {
+            return (await CallAsync(() => client.UploadPartAsync(request), default)).ETag ?? throw FileStoreException.Unavailable($"{Place} gives no ETag for a part");
+        }
+        finally
+        {
+            _sending.Release();
+        }
     }
 
     /// <returns>The parts in the order of their numbers; null where there is no such upload.</returns>
@@ -179,6 +197,8 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
             OperationCanceledException when cancellationToken.IsCancellationRequested => exception,
             OperationCanceledException or TimeoutException => FileStoreException.Unavailable($"{Place}: no answer within {Timeout.TotalSeconds:0} s", exception),
             AmazonServiceException { StatusCode: >= HttpStatusCode.MultipleChoices } service => Failure(service),
+            AmazonClientException when exception.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal) =>
+                FileStoreException.Unavailable($"{Place}: no credentials were found. Write Perch:Files:AccessKey and SecretKey, or what the SDK looks for: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a role", exception),
             _ => FileStoreException.Unavailable($"{Place}: {PeerText.Escape((exception.InnerException ?? exception).Message, MaxDetailChars)}", exception),
         };
         if (failure is FileStoreException { IsStoreFault: true }) IsSuspect = true;
@@ -190,12 +210,12 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
         var detail = $"{Place}: {(int)exception.StatusCode} {PeerText.Escape(exception.ErrorCode ?? "", 100)}: {PeerText.Escape(exception.Message, MaxDetailChars)}";
         return (exception.ErrorCode, exception.StatusCode) switch
         {
-            ("NoSuchBucket", _) => FileStoreException.Unavailable($"{detail} Make the bucket, or correct Perch:Files:Bucket.", exception),
+            ("NoSuchBucket", _) => FileStoreException.Unavailable($"{detail} Make the bucket, or correct Perch:Files:Bucket", exception),
             ("NoSuchUpload", _) => new("superseded", "the upload is gone, send it again from 0", detail, exception),
             ("EntityTooLarge", _) => new("quota", "the file is larger than the store takes", detail, exception),
             ("QuotaExceeded" or "XMinioStorageFull", _) or (_, HttpStatusCode.InsufficientStorage) => FileStoreException.Full(detail, exception),
-            (_, HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized) => FileStoreException.Unavailable($"{detail} Look at the credentials, what they allow, Perch:Files:Region and the clock.", exception),
-            (_, HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect) => FileStoreException.Unavailable($"{detail} Correct Perch:Files:Region.", exception),
+            (_, HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized) => FileStoreException.Unavailable($"{detail} Look at the credentials, what they allow, Perch:Files:Region and the clock", exception),
+            (_, HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect) => FileStoreException.Unavailable($"{detail} Correct Perch:Files:Region", exception),
             _ => FileStoreException.Unavailable(detail, exception),
         };
     }

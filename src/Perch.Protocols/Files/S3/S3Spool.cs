@@ -35,7 +35,7 @@ internal sealed class S3Spool : IDisposable
 
     public static FileStoreException Failure(string folder, Exception exception) => exception is IOException { HResult: Posix.ENOSPC or Posix.EDQUOT }
         ? FileStoreException.Full($"{folder}: {exception.Message}", exception)
-        : FileStoreException.Unavailable($"{folder} cannot be written: {exception.Message} Correct Perch:Files:Spool or its rights.", exception);
+        : FileStoreException.Unavailable($"{folder} cannot be written: {exception.Message} Correct Perch:Files:Spool or its rights", exception);
 
     public void Write(int part, int at, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_file, bytes, Offset(part) + at);
 

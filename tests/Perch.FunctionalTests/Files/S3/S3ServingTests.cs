@@ -138,6 +138,31 @@ public sealed class S3ServingTests(ITestOutputHelper output)
     }
 
     [S3Fact]
+    public async Task Uploads_ManyAtOnce_AreAllStored()
+    {
+        const int Uploads = 100;
+        using var folder = await FolderAsync();
+        await using var server = await ServerProcess.StartAsync(folder);
+        var port = await server.Admin.GetPortAsync("files");
+        var block = Bytes(Mebibyte / 2);
+        var hash = FileClient.Hash(block);
+        var before = server.WorkingSet() / Mebibyte;
+        var watch = Stopwatch.StartNew();
+        await Task.WhenAll(Enumerable.Range(0, Uploads).Select(async i =>
+        {
+            using var client = FileClient.Connect(port);
+            // Every third name is wanted by two.
+            await client.SendAsync($"PUT d{i / 10}/f{(i % 4 == 1 ? i - 1 : i):D3} {block.Length} sha256={hash}\n");
+            await client.SendAsync(block);
+            Assert.Equal($"OK {block.Length} sha256={hash}", await client.ReadLineAsync());
+        }));
+        output.WriteLine($"{Uploads} of {block.Length} bytes: {watch.Elapsed.TotalSeconds:0.0} s; {before} MiB before, {server.WorkingSet() / Mebibyte} MiB after");
+        using var reader = FileClient.Connect(port);
+        Assert.Equal($"OK {Uploads * 3 / 4}", await reader.AskAsync("LIST"));
+        for (var i = 0; i < Uploads * 3 / 4; i++) Assert.StartsWith($"{block.Length} {hash} ", await reader.ReadLineAsync(), StringComparison.Ordinal);
+    }
+
+    [S3Fact]
     public async Task TwoServers_OneBucket_ShareTheFilesOverTcpAndHttp()
     {
         using var folder = await FolderAsync();
