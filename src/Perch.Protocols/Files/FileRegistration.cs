@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Perch.Protocols.Files.Disk;
+using Perch.Protocols.Files.S3;
 
 namespace Perch.Protocols.Files;
 
@@ -23,8 +24,10 @@ internal static class FileRegistration
 
     private static IFileStore CreateStore(IServiceProvider services)
     {
-        var options = services.GetRequiredService<FileStoreOptions>();
-        var path = Path.GetFullPath(options.Path, services.GetRequiredService<IHostEnvironment>().ContentRootPath);
-        return new DiskFileStore(path, options, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<DiskFileStore>>());
+        var (options, time) = (services.GetRequiredService<FileStoreOptions>(), services.GetRequiredService<TimeProvider>());
+        var root = services.GetRequiredService<IHostEnvironment>().ContentRootPath;
+        return options.Store == FileStoreKind.S3
+            ? new S3FileStore(S3Settings.CreateClient(options), options, Path.GetFullPath(options.Spool, root), time, services.GetRequiredService<ILogger<S3FileStore>>())
+            : new DiskFileStore(Path.GetFullPath(options.Path, root), options, time, services.GetRequiredService<ILogger<DiskFileStore>>());
     }
 }

@@ -159,6 +159,7 @@ internal static class FileEndpoints
         files.Failed(exception);
         return Results.Problem(exception.Text, title: exception.Code, statusCode: exception.Code switch
         {
+            "name" => StatusCodes.Status400BadRequest,
             "quota" or "full" => StatusCodes.Status507InsufficientStorage,
             "conflict" or "superseded" => StatusCodes.Status409Conflict,
             "checksum" => StatusCodes.Status422UnprocessableEntity,

@@ -1,0 +1,66 @@
+using System.Collections.Concurrent;
+using Amazon.S3;
+using Amazon.S3.Model;
+using Perch.Protocols.Files;
+using Perch.Protocols.Files.S3;
+
+namespace Perch.FunctionalTests.Files.S3;
+
+/// <summary>
+/// The servers that <c>.ci/s3-server run</c> starts, and a bucket of this run's own on each. Without them the tests are skipped by
+/// name on a developer's machine, and run (and so fail) where the environment variable CI is "true".
+/// </summary>
+internal static class S3Server
+{
+    /// <summary>OpenStack Swift: checks signatures and has no conditional PUT.</summary>
+    public const string Swift = "Swift";
+
+    /// <summary>moto: takes every signature, and has conditional PUT.</summary>
+    public const string Moto = "Moto";
+
+    private static readonly ConcurrentDictionary<string, Task<string>> Buckets = new(StringComparer.Ordinal);
+
+    public static string[] Kinds => [Swift, Moto];
+
+    public static string? SkipReason => Environment.GetEnvironmentVariable("CI") != "true" && Kinds.Any(kind => UrlOf(kind) is null) ? "no S3 server: see .ci/s3-server" : null;
+
+    public static Uri Url(string kind) => new(UrlOf(kind) ?? throw new InvalidOperationException($"{Variable(kind)} is not set: see .ci/s3-server."));
+
+    /// <summary>Options for a store under a prefix of its own, with the smallest parts that S3 takes.</summary>
+    public static async Task<FileStoreOptions> OptionsAsync(string kind, Action<FileStoreOptions>? configure = null)
+    {
+        var options = WithoutBucket(kind);
+        options.Bucket = await Buckets.GetOrAdd(kind, MakeBucketAsync);
+        options.Prefix = $"写真 {Guid.NewGuid():N}/";
+        configure?.Invoke(options);
+        return options;
+    }
+
+    /// <summary>A client beside the store's.</summary>
+    public static AmazonS3Client CreateClient(string kind) => S3Settings.CreateClient(WithoutBucket(kind));
+
+    private static FileStoreOptions WithoutBucket(string kind) => new()
+    {
+        Store = FileStoreKind.S3,
+        ServiceUrl = Url(kind).ToString(),
+        PathStyle = true,
+        AccessKey = "test:tester",
+        SecretKey = "testing",
+        Checksums = kind == Moto ? S3Checksums.WhenRequired : S3Checksums.WhenSupported,
+        PartBytes = 5 * 1024 * 1024,
+        PartsInFlight = 2,
+        Timeout = TimeSpan.FromSeconds(20),
+    };
+
+    private static async Task<string> MakeBucketAsync(string kind)
+    {
+        using var client = CreateClient(kind);
+        var name = $"perch-{Guid.NewGuid():N}";
+        await client.PutBucketAsync(new PutBucketRequest { BucketName = name });
+        return name;
+    }
+
+    private static string? UrlOf(string kind) => Environment.GetEnvironmentVariable(Variable(kind));
+
+    private static string Variable(string kind) => kind == Swift ? "PERCH_TEST_S3" : "PERCH_TEST_S3_MOTO";
+}
