@@ -26,7 +26,7 @@ internal static partial class Posix
 
     private const uint StatxBasic = 0x7FF;
 
-    private static volatile bool CanReadNow = true;
+    private static volatile bool _canReadNow = true;
 
     private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64;
 
@@ -69,7 +69,7 @@ internal static partial class Posix
     public static unsafe int ReadNow(SafeFileHandle file, Span<byte> buffer, long offset)
     {
         const int NoWait = 8;
-        if (!CanReadNow) return -1;
+        if (!_canReadNow) return -1;
         try
         {
             fixed (byte* start = buffer)
@@ -81,7 +81,7 @@ internal static partial class Posix
         catch (EntryPointNotFoundException)
         {
             // An old C library.
-            CanReadNow = false;
+            _canReadNow = false;
             return -1;
         }
     }
