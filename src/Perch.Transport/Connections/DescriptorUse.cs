@@ -1,0 +1,35 @@
+namespace Perch.Transport.Connections;
+
+/// <summary>
+/// Counts the system calls that are under way on a descriptor, so that it is closed behind the last of them: its number
+/// may be another connection's at once. A mutable struct: kept in a field, never copied.
+/// </summary>
+internal struct DescriptorUse
+{
+    private const int Closing = int.MinValue;
+
+    private int _state;
+
+    public readonly bool IsClosing => Volatile.Read(in _state) < 0;
+
+    /// <returns>False where it is closed, or about to be.</returns>
+    public bool TryBegin()
+    {
+        var state = Volatile.Read(ref _state);
+        while (state >= 0)
+        {
+            var seen = Interlocked.CompareExchange(ref _state, state + 1, state);
+            if (seen == state) return true;
+            state = seen;
+        }
+
+        return false;
+    }
+
+    /// <returns>Whether the caller is the one who has to close it.</returns>
+    public bool End() => Interlocked.Decrement(ref _state) == Closing;
+
+    /// <summary>No use begins any more.</summary>
+    /// <returns>Whether the caller is the one who has to close it.</returns>
+    public bool Close() => Interlocked.Or(ref _state, Closing) == 0;
+}

@@ -1,0 +1,347 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.Win32.SafeHandles;
+using Perch.Transport.Loops;
+using Perch.Transport.Native;
+
+namespace Perch.Transport.Connections;
+
+/// <summary>
+/// A connection that is its own duplex pipe over a descriptor. It is closed when both sides are done and the peer has
+/// ended or the linger time is over, or at once when it fails or is aborted; whoever ends the last system call that is
+/// under way then closes the descriptor.
+/// </summary>
+internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionIdFeature, IConnectionTransportFeature,
+    IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature
+{
+    private const int InputDone = 1;
+    private const int OutputDone = 2;
+    private const int BothDone = InputDone | OutputDone;
+
+    /// <summary>What is dropped in one turn.</summary>
+    private const int MaxDrainsPerTurn = 16;
+
+    private static readonly Type[] Types =
+    [
+        typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
+        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(ISendFileFeature),
+    ];
+
+    private readonly DirectListener _listener;
+    private DescriptorUse _use;
+    private Exception? _error;
+    private IDuplexPipe _transport;
+    private string? _id;
+    private IDictionary<object, object?>? _items;
+    private EndPoint? _localEndPoint;
+    private CancellationTokenSource? _closedSource;
+    private CancellationToken? _closedOverride;
+    private TaskCompletionSource? _closed;
+    private int _done;
+    private int _isToldClosed;
+    private volatile bool _isReset;
+    private bool _isLingering;
+    private volatile bool _isClosed;
+
+    public DirectConnection(int descriptor, EndPoint? remote, Loop loop, DirectListener listener)
+    {
+        (Descriptor, RemoteEndPoint, Loop, _listener) = (descriptor, remote, loop, listener);
+        IsOnThreadPool = listener.Options.Scheduling == ContinuationScheduling.ThreadPool;
+        TellsOfMore = listener.IsTcp;
+        Reader = new(this);
+        Writer = new(this);
+        _transport = this;
+    }
+
+    public int Descriptor { get; }
+
+    public Loop Loop { get; }
+
+    public ulong Key { get; set; }
+
+    public bool IsOnThreadPool { get; }
+
+    /// <summary>Whether a receive that returns less than there was room for has left nothing: not where messages have boundaries.</summary>
+    public bool TellsOfMore { get; }
+
+    public DirectReader Reader { get; }
+
+    public DirectWriter Writer { get; }
+
+    public ref DescriptorUse Use => ref _use;
+
+    /// <summary>Why the connection is no more; null while it is, or where it ended well.</summary>
+    public Exception? Error => Volatile.Read(ref _error);
+
+    PipeReader IDuplexPipe.Input => Reader;
+
+    PipeWriter IDuplexPipe.Output => Writer;
+
+    public override IDuplexPipe Transport
+    {
+        get => _transport;
+        set => _transport = value;
+    }
+
+    public override string ConnectionId
+    {
+        get => _id ??= _listener.Loops.NextConnectionId();
+        set => _id = value;
+    }
+
+    public override IDictionary<object, object?> Items
+    {
+        get => _items ??= new ConnectionItems();
+        set => _items = value;
+    }
+
+    public override EndPoint? RemoteEndPoint { get; set; }
+
+    public override EndPoint? LocalEndPoint
+    {
+        get => _localEndPoint ??= FindLocalEndPoint();
+        set => _localEndPoint = value;
+    }
+
+    public override CancellationToken ConnectionClosed
+    {
+        get => _closedOverride ?? ClosedToken();
+        set => _closedOverride = value;
+    }
+
+    MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _listener.Loops.Pool;
+
+    protected override ReadOnlySpan<Type> OwnTypes => Types;
+
+    /// <summary>Ends a system call that <see cref="DescriptorUse.TryBegin"/> allowed.</summary>
+    public void EndUse()
+    {
+        if (_use.End()) CloseDescriptor();
+    }
+
+    public override void Abort() => Abort(new ConnectionAbortedException("The connection was aborted by the application."));
+
+    /// <summary>Resets the connection: reads throw the reason, flushes find that nobody reads.</summary>
+    public override void Abort(ConnectionAbortedException abortReason)
+    {
+        _isReset = true;
+        if (!TryFail(abortReason)) CloseUse();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await Reader.CompleteAsync();
+        await Writer.CompleteAsync();
+        // The source of ConnectionClosed has no timer and no handle: there is nothing in it to dispose of.
+        await ClosedAsync();
+        await base.DisposeAsync();
+    }
+
+    public async Task<long> SendFileAsync(SafeFileHandle file, long offset, long length, CancellationToken cancellationToken = default)
+    {
+        var flush = await Writer.FlushAsync(cancellationToken);
+        return flush.IsCompleted ? 0 : await FileSending.SendAsync(this, file, offset, length, cancellationToken);
+    }
+
+    /// <summary>A system call failed for good.</summary>
+    public void FailBySystem(int error) => TryFail(ConnectionErrors.Describe(error));
+
+    /// <summary>The peer's end was received.</summary>
+    public void OnPeerEnded()
+    {
+        if (_listener.Options.CloseOnPeerEnd) TellClosed();
+    }
+
+    public void OnInputCompleted() => OnDone(InputDone);
+
+    /// <summary>Everything is sent, or will never be.</summary>
+    public void OnOutputFinished()
+    {
+        if (Error is null && _use.TryBegin())
+        {
+            _ = Libc.Shutdown(Descriptor, Libc.ShutdownWrite);
+            EndUse();
+        }
+
+        OnDone(OutputDone);
+    }
+
+    public void OnEvents(uint events)
+    {
+        if (_isLingering)
+        {
+            Drain();
+            return;
+        }
+
+        if ((events & (Epoll.PeerHangUp | Epoll.HangUp | Epoll.Urgent)) != 0) Reader.Alert();
+        if ((events & (Epoll.Writable | Epoll.Error | Epoll.HangUp)) != 0) Writer.OnWritable();
+        if ((events & ~(Epoll.Writable | Epoll.EdgeTriggered)) == 0) return;
+        var wasWaiting = Reader.OnReadable();
+        // Nobody reads who would find out.
+        if ((events & Epoll.Error) != 0 && !wasWaiting) FailByPendingError();
+        else if ((events & Epoll.PeerHangUp) != 0) OnPeerEnded();
+    }
+
+    public void OnWork(LoopWork work)
+    {
+        switch (work)
+        {
+            case LoopWork.Read:
+                Reader.Continue();
+                break;
+            case LoopWork.Flush:
+                Writer.Continue();
+                break;
+            case LoopWork.Linger when _isLingering:
+                Drain();
+                break;
+            case LoopWork.Linger:
+                Linger();
+                break;
+            default:
+                FireClosed();
+                break;
+        }
+    }
+
+    /// <summary>The peer had its time to end.</summary>
+    public void OnReminder() => CloseUse();
+
+    public void OnLoopEnded() => Abort(new ConnectionAbortedException("The transport was stopped."));
+
+    protected override object? FindOwn(Type type) => Array.IndexOf(Types, type) >= 0 ? this : null;
+
+    private bool TryFail(Exception error)
+    {
+        if (Interlocked.CompareExchange(ref _error, error, null) is not null) return false;
+        Reader.Fail();
+        Writer.Fail();
+        CloseUse();
+        return true;
+    }
+
+    private void FailByPendingError()
+    {
+        if (!_use.TryBegin()) return;
+        var error = Libc.TakeError(Descriptor);
+        EndUse();
+        if (error != 0) FailBySystem(error);
+    }
+
+    private void OnDone(int side)
+    {
+        var before = Interlocked.Or(ref _done, side);
+        if (before == BothDone || (before | side) != BothDone || _use.IsClosing) return;
+        if (Reader.HasEnded || _listener.Options.LingerTime <= TimeSpan.Zero) CloseUse();
+        else if (Loop.IsOnThread) Linger();
+        else Loop.Post(this, LoopWork.Linger);
+    }
+
+    /// <summary>
+    /// Our end is sent, and the peer's is waited for: a close that leaves bytes unread, or gets some later, is a reset, and
+    /// that may take our last bytes from the peer.
+    /// </summary>
+    private void Linger()
+    {
+        _isLingering = true;
+        Drain();
+        if (!_use.IsClosing) Loop.Remind(this, _listener.Options.LingerTime);
+    }
+
+    private unsafe void Drain()
+    {
+        var block = Loop.Blocks.Rent();
+        for (var i = 0; ; i++)
+        {
+            if (!_use.TryBegin()) break;
+            var received = Libc.Receive(Descriptor, block.Address, Buffers.Block.Size, 0);
+            var error = received < 0 ? System.Runtime.InteropServices.Marshal.GetLastSystemError() : 0;
+            EndUse();
+            if (error == Errno.Interrupted) continue;
+            if (error == Errno.TryAgain) break;
+            if (received <= 0)
+            {
+                CloseUse();
+                break;
+            }
+
+            // Others have their turn.
+            if (i < MaxDrainsPerTurn) continue;
+            Loop.Post(this, LoopWork.Linger);
+            break;
+        }
+
+        Loop.Blocks.Return(block);
+    }
+
+    private void CloseUse()
+    {
+        if (_use.Close()) CloseDescriptor();
+    }
+
+    private void CloseDescriptor()
+    {
+        Loop.Forget(this);
+        // A peer that has reset the connection hears of no more.
+        if (_isReset) Libc.SetReset(Descriptor);
+        _ = Libc.Close(Descriptor);
+        _isClosed = true;
+        TellClosed();
+        Volatile.Read(ref _closed)?.TrySetResult();
+    }
+
+    private async Task ClosedAsync()
+    {
+        if (_isClosed) return;
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        closed = Interlocked.CompareExchange(ref _closed, closed, null) ?? closed;
+        if (!_isClosed) await closed.Task;
+    }
+
+    /// <summary>Once: those who wait for the close go on, on the loop or where the scheduling says, and not within whatever closed it.</summary>
+    private void TellClosed()
+    {
+        if (Interlocked.Exchange(ref _isToldClosed, 1) != 0 || Volatile.Read(ref _closedSource) is null) return;
+        if (IsOnThreadPool) ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.FireClosed(), this, preferLocal: false);
+        else Loop.Post(this, LoopWork.Closed);
+    }
+
+    private void FireClosed()
+    {
+        try
+        {
+            _closedSource!.Cancel();
+        }
+        catch (AggregateException exception)
+        {
+            _listener.OnCallbackThrew(exception);
+        }
+    }
+
+    private CancellationToken ClosedToken()
+    {
+        if (Volatile.Read(ref _closedSource) is { } known) return known.Token;
+        if (Volatile.Read(ref _isToldClosed) != 0) return new(canceled: true);
+        var made = new CancellationTokenSource();
+        var source = Interlocked.CompareExchange(ref _closedSource, made, null) ?? made;
+        // It was closed in between, by one who saw no source.
+        if (Volatile.Read(ref _isToldClosed) != 0 && !source.IsCancellationRequested) source.Cancel();
+        return source.Token;
+    }
+
+    private EndPoint? FindLocalEndPoint()
+    {
+        if (_listener.IsTcp && _use.TryBegin())
+        {
+            var name = SocketName.OfLocal(Descriptor);
+            EndUse();
+            if (name is not null) return name;
+        }
+
+        return _listener.EndPoint;
+    }
+}

@@ -1,0 +1,392 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.InteropServices;
+using System.Threading.Tasks.Sources;
+using Microsoft.AspNetCore.Connections;
+using Perch.Transport.Buffers;
+using Perch.Transport.Loops;
+using Perch.Transport.Native;
+
+namespace Perch.Transport.Connections;
+
+/// <summary>
+/// The reading side: a read receives at once and waits only where there is nothing; the loop then receives, and the reader
+/// goes on. Its state is one word. Whoever has put <see cref="Receiving"/> there owns the buffers until it is taken away;
+/// an edge that comes meanwhile is noted, so that no news is lost.
+/// </summary>
+internal sealed class DirectReader(DirectConnection connection) : PipeReader, IValueTaskSource<ReadResult>
+{
+    /// <summary>The system has had news since the last receive began.</summary>
+    private const int Edge = 1;
+
+    /// <summary>A read waits for news. Who takes this away, for <see cref="Receiving"/>, completes it.</summary>
+    private const int Waiting = 2;
+
+    private const int Receiving = 4;
+
+    /// <summary>The reader is done; for good.</summary>
+    private const int Completed = 8;
+
+    /// <summary>Less room than this is not worth a call.</summary>
+    private const int MinReceiveBytes = 4096;
+
+    /// <summary>What a connection may do before others have their turn.</summary>
+    private const int MaxReceivesPerTurn = 16;
+    private const int MaxBytesPerTurn = 256 * 1024;
+
+    private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = connection.IsOnThreadPool };
+    private CancellationTokenRegistration _registration;
+    private Block? _head;
+    private Block? _tail;
+    private int _headIndex;
+    private int _state;
+    private int _receives;
+    private int _bytes;
+    private volatile bool _isCancelRequested;
+    private volatile bool _isTokenCancelled;
+    private bool _isHandedOut;
+    private bool _mayBeLeft;
+    private bool _isExamined = true;
+    private bool _mayHaveMore = true;
+    private volatile bool _isAlert;
+
+    /// <summary>The peer's end was received.</summary>
+    public bool HasEnded { get; private set; }
+
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<ReadResult>(cancellationToken);
+        ThrowIfHandedOut();
+        Enter();
+        if (IsReady())
+        {
+            Leave();
+            return Ready();
+        }
+
+        if (_receives < MaxReceivesPerTurn && _bytes < MaxBytesPerTurn)
+        {
+            if (_mayHaveMore && Receive())
+            {
+                Leave();
+                return Ready();
+            }
+
+            Prepare(cancellationToken);
+            if (!TryWait() && ReceiveOrWait())
+            {
+                Unregister();
+                Leave();
+                if (_isTokenCancelled) return ValueTask.FromCanceled<ReadResult>(cancellationToken);
+                return Ready();
+            }
+        }
+        else
+        {
+            // It has had its turn: the loop goes on with it behind what else is ready.
+            Prepare(cancellationToken);
+            connection.Loop.Post(connection, LoopWork.Read);
+        }
+
+        return new(this, _source.Version);
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        ThrowIfHandedOut();
+        Enter();
+        var isReady = IsReady() || (_mayHaveMore && Receive());
+        Leave();
+        result = default;
+        if (!isReady) return false;
+        ThrowIfFailed();
+        result = HandOut(TakeCancellation());
+        return true;
+    }
+
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        if (!_isHandedOut) throw new InvalidOperationException("There is no read to advance: AdvanceTo is called once for each result.");
+        _isHandedOut = _mayBeLeft = false;
+        if (_head is null) return;
+        if (consumed.GetObject() is not Block block || examined.GetObject() is not Block last) throw Foreign();
+        var (to, seen) = (block.RunningIndex + consumed.GetInteger(), last.RunningIndex + examined.GetInteger());
+        if (seen < to) throw new InvalidOperationException("What is consumed must be examined.");
+        _isExamined = seen == _tail!.RunningIndex + _tail.End;
+        Consume(block, consumed.GetInteger());
+    }
+
+    public override void CancelPendingRead()
+    {
+        _isCancelRequested = true;
+        Resume();
+    }
+
+    public override void Complete(Exception? exception = null)
+    {
+        var state = Interlocked.Or(ref _state, Completed);
+        if ((state & Completed) != 0) return;
+        // A read that nobody will wait for any more ends; one that is being served is ended by who serves it.
+        if ((state & Waiting) != 0) connection.Loop.Post(connection, LoopWork.Read);
+        else if ((state & Receiving) == 0) ReleaseBlocks();
+        connection.OnInputCompleted();
+    }
+
+    /// <summary>The system has news. On the loop's thread.</summary>
+    /// <returns>Whether a read was waiting for it.</returns>
+    public bool OnReadable()
+    {
+        while (true)
+        {
+            var state = Volatile.Read(ref _state);
+            if ((state & Completed) != 0) return false;
+            var isWaiting = (state & Waiting) != 0;
+            var next = isWaiting ? Receiving : state | Edge;
+            if (next != state && Interlocked.CompareExchange(ref _state, next, state) != state) continue;
+            if (isWaiting) Continue();
+            return isWaiting;
+        }
+    }
+
+    /// <summary>A short receive does not mean any more that nothing is left: the peer has ended, or sent urgent data.</summary>
+    public void Alert() => _isAlert = true;
+
+    /// <summary>Ends a waiting read with the connection's error.</summary>
+    public void Fail() => Resume();
+
+    /// <summary>Goes on with a read that was taken from its wait. On the loop's thread.</summary>
+    public void Continue()
+    {
+        if (!ReceiveOrWait()) return;
+        var isCompleted = !TryLeave();
+        if (isCompleted) _source.SetException(AlreadyCompleted());
+        else if (connection.Error is { } error) _source.SetException(error);
+        else if (_isTokenCancelled) _source.SetException(new OperationCanceledException(_registration.Token));
+        else _source.SetResult(TakeCancellation());
+    }
+
+    ReadResult IValueTaskSource<ReadResult>.GetResult(short token)
+    {
+        _registration.Dispose();
+        return HandOut(_source.GetResult(token));
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _source.GetStatus(token);
+
+    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _source.OnCompleted(continuation, state, token, flags);
+
+    private static InvalidOperationException AlreadyCompleted() => new("Reading is not allowed after the reader was completed.");
+
+    private static InvalidOperationException Foreign() => new("The position is not of the buffer that was read.");
+
+    private static Exception Wrap(Exception error) => error is ConnectionResetException ? new ConnectionResetException(error.Message, error) : error;
+
+    /// <summary>Takes the buffers for a receive; news until here are those that it will see.</summary>
+    private void Enter()
+    {
+        while (true)
+        {
+            var state = Volatile.Read(ref _state);
+            if ((state & Completed) != 0) throw AlreadyCompleted();
+            if ((state & (Waiting | Receiving)) != 0) throw new InvalidOperationException("A read is already under way.");
+            if (Interlocked.CompareExchange(ref _state, Receiving, state) != state) continue;
+            if ((state & Edge) != 0) _mayHaveMore = true;
+            return;
+        }
+    }
+
+    private void Leave()
+    {
+        if (!TryLeave()) throw AlreadyCompleted();
+    }
+
+    /// <returns>False where the reader was completed meanwhile; its blocks are gone.</returns>
+    private bool TryLeave()
+    {
+        if ((Interlocked.And(ref _state, ~Receiving) & Completed) == 0) return true;
+        ReleaseBlocks();
+        return false;
+    }
+
+    private bool IsReady() => _isCancelRequested || !_isExamined || HasEnded || connection.Error is not null;
+
+    private ValueTask<ReadResult> Ready() =>
+        connection.Error is { } error ? ValueTask.FromException<ReadResult>(Wrap(error)) : new(HandOut(TakeCancellation()));
+
+    private void Prepare(CancellationToken cancellationToken)
+    {
+        (_receives, _bytes) = (0, 0);
+        connection.Writer.BeginTurn();
+        _source.Reset();
+        _isTokenCancelled = false;
+        _registration = cancellationToken.UnsafeRegister(static reader => ((DirectReader)reader!).CancelByToken(), this);
+    }
+
+    private void CancelByToken()
+    {
+        _isTokenCancelled = true;
+        Resume();
+    }
+
+    /// <summary>Has a waiting read looked after by the loop.</summary>
+    private void Resume()
+    {
+        // The fence between the flag of the caller and the state.
+        if (Interlocked.CompareExchange(ref _state, Receiving, Waiting) == Waiting) connection.Loop.Post(connection, LoopWork.Read);
+    }
+
+    /// <summary>From <see cref="Receiving"/> to <see cref="Waiting"/>.</summary>
+    /// <returns>False where there is something to do first; the caller still owns the buffers.</returns>
+    private bool TryWait()
+    {
+        while (true)
+        {
+            var state = Volatile.Read(ref _state);
+            if ((state & Completed) != 0) return false;
+            var isWait = (state & Edge) == 0;
+            if (Interlocked.CompareExchange(ref _state, isWait ? Waiting : Receiving, state) != state) continue;
+            if (!isWait)
+            {
+                _mayHaveMore = true;
+                return false;
+            }
+
+            // What was asked for in between has not seen the wait.
+            var isWanted = _isCancelRequested || _isTokenCancelled || connection.Error is not null;
+            return !isWanted || Interlocked.CompareExchange(ref _state, Receiving, Waiting) != Waiting;
+        }
+    }
+
+    /// <returns>Whether there is something to hand out; else the read waits, and others may already be at it.</returns>
+    private bool ReceiveOrWait()
+    {
+        while (true)
+        {
+            if ((Volatile.Read(ref _state) & Completed) != 0 || _isTokenCancelled || IsReady() || Receive()) return true;
+            if (TryWait()) return false;
+        }
+    }
+
+    /// <returns>False where there is nothing to receive yet.</returns>
+    private unsafe bool Receive()
+    {
+        var block = _tail;
+        var isFresh = block is null || block.Free < MinReceiveBytes;
+        if (isFresh) block = connection.Loop.Blocks.Rent();
+        var room = block!.Free;
+        nint received;
+        int error;
+        if (connection.Use.TryBegin())
+        {
+            do
+            {
+                received = Libc.Receive(connection.Descriptor, block.Address + block.End, (nuint)room, 0);
+                error = received < 0 ? Marshal.GetLastSystemError() : 0;
+            }
+            while (error == Errno.Interrupted);
+            connection.EndUse();
+        }
+        else
+        {
+            (received, error) = (-1, Errno.ConnectionReset);
+        }
+
+        if (received > 0)
+        {
+            Append(block, isFresh, (int)received);
+            // Fewer than there was room for is all there was; news of more will come (epoll(7), edge-triggered).
+            _mayHaveMore = received == room || _isAlert || !connection.TellsOfMore;
+            return true;
+        }
+
+        if (isFresh) connection.Loop.Blocks.Return(block);
+        if (error == Errno.TryAgain)
+        {
+            _mayHaveMore = false;
+            return false;
+        }
+
+        if (received == 0)
+        {
+            HasEnded = true;
+            connection.OnPeerEnded();
+        }
+        else
+        {
+            connection.FailBySystem(error);
+        }
+
+        return true;
+    }
+
+    private void Append(Block block, bool isFresh, int received)
+    {
+        if (isFresh)
+        {
+            if (_tail is null) (_head, _headIndex) = (block, 0);
+            else block.Follow(_tail);
+            _tail = block;
+        }
+
+        block.End += received;
+        block.Publish();
+        _isExamined = false;
+        _receives++;
+        _bytes += received;
+    }
+
+    private ReadResult HandOut(bool isCancelled)
+    {
+        // A result that was only cancelled may be left without AdvanceTo.
+        (_isHandedOut, _mayBeLeft) = (true, isCancelled);
+        var buffer = _head is null ? default : new ReadOnlySequence<byte>(_head, _headIndex, _tail!, _tail!.End);
+        return new(buffer, isCancelled, HasEnded);
+    }
+
+    private void Consume(Block block, int index)
+    {
+        while (!ReferenceEquals(_head, block)) ReleaseHead();
+        _headIndex = index;
+        if (_head is not null && index == _head.End)
+        {
+            // The last one too: an idle connection holds no block.
+            ReleaseHead();
+        }
+    }
+
+    private void ReleaseHead()
+    {
+        var head = _head ?? throw Foreign();
+        (_head, _headIndex) = (head.Following, 0);
+        if (_head is null) _tail = null;
+        connection.Loop.Blocks.Return(head);
+    }
+
+    private void ReleaseBlocks()
+    {
+        connection.Loop.Blocks.ReturnAll(_head);
+        (_head, _tail, _headIndex) = (null, null, 0);
+    }
+
+    private void Unregister() => _registration.Dispose();
+
+    private bool TakeCancellation()
+    {
+        if (!_isCancelRequested) return false;
+        _isCancelRequested = false;
+        return true;
+    }
+
+    private void ThrowIfHandedOut()
+    {
+        if (_isHandedOut && !_mayBeLeft) throw new InvalidOperationException("A read is already under way: call AdvanceTo first.");
+    }
+
+    private void ThrowIfFailed()
+    {
+        if (connection.Error is { } error) throw Wrap(error);
+    }
+}

@@ -1,0 +1,36 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace Perch.Transport;
+
+/// <summary>What a listener of the direct transport is made with.</summary>
+public sealed class DirectTransportOptions
+{
+    /// <summary>Loops of a group that the transport makes for itself; 0, the default, is one per processor.</summary>
+    public int LoopCount { get; set; }
+
+    /// <summary>Connections that the system holds until they are accepted. Default 512.</summary>
+    public int Backlog { get; set; } = 512;
+
+    /// <summary>Whether small writes go out at once (TCP_NODELAY). Default true.</summary>
+    public bool NoDelay { get; set; } = true;
+
+    /// <summary>Where reads and flushes that had to wait go on. Default on the loop.</summary>
+    public ContinuationScheduling Scheduling { get; set; }
+
+    /// <summary>
+    /// How long a connection that was ended here waits for the peer's end, and drops what still comes, so that a late byte
+    /// does not cost the peer our last ones. Default 2 seconds; zero closes at once.
+    /// </summary>
+    public TimeSpan LingerTime { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Whether <c>ConnectionClosed</c> also fires when the peer has only ended its own side, as Kestrel's transport does and
+    /// web applications expect (<c>RequestAborted</c>). Default false: it fires when the socket is closed, reset or aborted.
+    /// </summary>
+    public bool CloseOnPeerEnd { get; set; }
+
+    /// <summary>Makes the bound socket, not yet listening. Default Kestrel's: Unix sockets, both families on <c>::</c>, passed descriptors.</summary>
+    public Func<EndPoint, Socket> CreateBoundListenSocket { get; set; } = SocketTransportOptions.CreateDefaultBoundListenSocket;
+}

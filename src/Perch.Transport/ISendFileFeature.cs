@@ -1,0 +1,19 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Perch.Transport;
+
+/// <summary>Sends files without their bytes coming into the process (sendfile(2)).</summary>
+public interface ISendFileFeature
+{
+    /// <summary>
+    /// Sends what was written before, and then the file's bytes; done when the system has them all. No write or flush may be
+    /// under way meanwhile.
+    /// </summary>
+    /// <param name="file">A regular file that can be read; its own position does not move.</param>
+    /// <param name="offset">Where to begin.</param>
+    /// <param name="length">How many bytes.</param>
+    /// <param name="cancellationToken">Ends the wait; part of the file may be sent.</param>
+    /// <returns>How many bytes were sent: fewer than asked for where the file ends before, or nobody reads any more.</returns>
+    /// <exception cref="IOException">The file cannot be read, or not be sent this way.</exception>
+    Task<long> SendFileAsync(SafeFileHandle file, long offset, long length, CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,216 @@
+using System.Collections.Concurrent;
+using System.ComponentModel;
+using Microsoft.Extensions.Logging;
+using Perch.Transport.Buffers;
+using Perch.Transport.Native;
+
+namespace Perch.Transport.Loops;
+
+/// <summary>
+/// A thread that waits for its descriptors and runs what becomes ready, to the next await, one after the other. What other
+/// threads have for it comes through a queue, and an eventfd wakes it where it sleeps.
+/// </summary>
+internal sealed partial class Loop : IDisposable
+{
+    /// <summary>How late a reminder may come.</summary>
+    private const int ReminderMilliseconds = 100;
+
+    private const ulong WakeKey = 0;
+
+    private readonly ILogger _logger;
+    private readonly SourceTable _sources = new();
+    private readonly ConcurrentQueue<(IEventSource Source, LoopWork Work)> _work = new();
+    private readonly List<(ulong Key, long Due)> _reminders = [];
+    private readonly Lock _wakeLock = new();
+    private readonly Epoll _epoll = new();
+    private readonly Thread _thread;
+    private readonly int _wake;
+    private int _threadId;
+    private int _isAsleep;
+    private volatile bool _isEnding;
+    private volatile bool _hasEnded;
+    private long _nextReminder;
+
+    public Loop(int index, SharedBlocks shared, ILogger logger)
+    {
+        _logger = logger;
+        Blocks = new(shared);
+        _wake = Libc.EventDescriptor(0, Libc.CloseOnExec | Libc.NonBlocking);
+        if (_wake < 0) throw new Win32Exception();
+        // Edge triggered, so that it need not be read: each write is news.
+        if (_epoll.TryAdd(_wake, Epoll.Readable | Epoll.EdgeTriggered, WakeKey) is not 0 and var error) throw new Win32Exception(error);
+        _thread = new(Run) { IsBackground = true, Name = $"Perch loop {index}" };
+        _thread.UnsafeStart();
+    }
+
+    public BlockPool Blocks { get; }
+
+    public bool IsOnThread => Environment.CurrentManagedThreadId == _threadId;
+
+    /// <summary>Descriptors that it watches.</summary>
+    public int SourceCount => _sources.Count;
+
+    /// <summary>Watches a descriptor; events may come before the call returns. From any thread.</summary>
+    /// <returns>0, or errno: it is not watched then.</returns>
+    public int TryWatch(int descriptor, uint events, IEventSource source)
+    {
+        _sources.Add(source);
+        var error = _hasEnded ? Errno.BadDescriptor : _epoll.TryAdd(descriptor, events, source.Key);
+        if (error != 0) _sources.Remove(source);
+        return error;
+    }
+
+    /// <summary>Forgets a source whose descriptor is closed, or about to be.</summary>
+    public void Forget(IEventSource source) => _sources.Remove(source);
+
+    /// <summary>For a descriptor that outlives its being watched.</summary>
+    public void Unwatch(int descriptor, IEventSource source)
+    {
+        _sources.Remove(source);
+        _epoll.Remove(descriptor);
+    }
+
+    /// <summary>Has the source's <see cref="IEventSource.OnWork"/> called on the next turn. From any thread.</summary>
+    public void Post(IEventSource source, LoopWork work)
+    {
+        if (_hasEnded)
+        {
+            // Nobody is left to run it in order: what ends a connection still has to happen.
+            ThreadPool.UnsafeQueueUserWorkItem(static item => item.Source.OnWork(item.Work), (Source: source, Work: work), preferLocal: false);
+            return;
+        }
+
+        _work.Enqueue((source, work));
+        if (!IsOnThread) WakeIfAsleep();
+        if (_hasEnded) DrainAfterEnd();
+    }
+
+    /// <summary>Has <see cref="IEventSource.OnReminder"/> called when the time has passed, up to 100 ms late. On the loop's thread.</summary>
+    public void Remind(IEventSource source, TimeSpan after)
+    {
+        if (_reminders.Count == 0) _nextReminder = Environment.TickCount64 + ReminderMilliseconds;
+        // By the key: one that is gone by then is not kept until then.
+        _reminders.Add((source.Key, Environment.TickCount64 + (long)after.TotalMilliseconds));
+    }
+
+    public void Dispose()
+    {
+        _isEnding = true;
+        WakeIfAsleep();
+        if (!IsOnThread) _thread.Join();
+    }
+
+    private unsafe void WakeIfAsleep()
+    {
+        // The fence between the queue and the flag is Exchange's.
+        if (Interlocked.Exchange(ref _isAsleep, 0) == 0) return;
+        var one = 1L;
+        // The number may be another file's once it is closed.
+        lock (_wakeLock)
+        {
+            if (!_hasEnded) _ = Libc.Write(_wake, &one, sizeof(long));
+        }
+    }
+
+    private void Run()
+    {
+        _threadId = Environment.CurrentManagedThreadId;
+        Blocks.OwnByThisThread();
+        try
+        {
+            while (!_isEnding)
+            {
+                var count = _epoll.Wait(BeforeSleep());
+                Volatile.Write(ref _isAsleep, 0);
+                for (var i = 0; i < count; i++) Dispatch(i);
+                RunWork();
+                if (_reminders.Count > 0) RunReminders();
+            }
+        }
+        catch (Exception exception)
+        {
+            Log.Failed(_logger, exception);
+        }
+
+        End();
+    }
+
+    /// <returns>How long it may sleep: not at all where something waits in the queue.</returns>
+    private int BeforeSleep()
+    {
+        if (!_work.IsEmpty) return 0;
+        Interlocked.Exchange(ref _isAsleep, 1);
+        if (!_work.IsEmpty || _isEnding) return 0;
+        return _reminders.Count > 0 ? ReminderMilliseconds : Timeout.Infinite;
+    }
+
+    private void Dispatch(int index)
+    {
+        var (events, key) = _epoll[index];
+        if (key == WakeKey || _sources.Find(key) is not { } source) return;
+        try
+        {
+            source.OnEvents(events);
+        }
+        catch (Exception exception)
+        {
+            Log.Threw(_logger, exception);
+        }
+    }
+
+    /// <remarks>What is put there meanwhile waits for the next turn, so that ready descriptors come in between.</remarks>
+    private void RunWork()
+    {
+        for (var left = _work.IsEmpty ? 0 : _work.Count; left > 0 && _work.TryDequeue(out var item); left--) RunItem(item.Source, item.Work);
+    }
+
+    private void RunItem(IEventSource source, LoopWork work)
+    {
+        try
+        {
+            source.OnWork(work);
+        }
+        catch (Exception exception)
+        {
+            Log.Threw(_logger, exception);
+        }
+    }
+
+    private void RunReminders()
+    {
+        var now = Environment.TickCount64;
+        if (now < _nextReminder) return;
+        _nextReminder = now + ReminderMilliseconds;
+        for (var i = _reminders.Count - 1; i >= 0; i--)
+        {
+            var (key, due) = _reminders[i];
+            if (now < due) continue;
+            _reminders[i] = _reminders[^1];
+            _reminders.RemoveAt(_reminders.Count - 1);
+            _sources.Find(key)?.OnReminder();
+        }
+    }
+
+    private void End()
+    {
+        foreach (var source in _sources.All()) source.OnLoopEnded();
+        lock (_wakeLock) _hasEnded = true;
+        DrainAfterEnd();
+        _epoll.Dispose();
+        _ = Libc.Close(_wake);
+    }
+
+    private void DrainAfterEnd()
+    {
+        while (_work.TryDequeue(out var item)) RunItem(item.Source, item.Work);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1100, LogLevel.Critical, "A loop of the transport ended by an error: its connections are lost", EventName = "LoopFailed")]
+        public static partial void Failed(ILogger logger, Exception exception);
+
+        [LoggerMessage(1101, LogLevel.Error, "A callback of the transport threw", EventName = "LoopCallbackThrew")]
+        public static partial void Threw(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,69 @@
+using System.Buffers;
+using System.Diagnostics;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+using Perch.Transport.Buffers;
+using Perch.Transport.Loops;
+
+namespace Perch.Transport;
+
+/// <summary>
+/// The loops that all listeners of a process share. Their threads start with the first listener, and end when the group is
+/// disposed: what connections are left then are reset.
+/// </summary>
+public sealed class LoopGroup : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly SharedBlocks _blocks = new();
+    private readonly ILogger _logger;
+    private readonly int _count;
+    private volatile Loop[] _loops = [];
+    private bool _isDisposed;
+    private uint _next;
+    private long _lastId = Stopwatch.GetTimestamp();
+
+    /// <param name="count">How many; 0 for one per processor that the process may use.</param>
+    /// <param name="loggers">Where it logs.</param>
+    /// <param name="pools">Makes the pool that connections offer to middleware (<c>IMemoryPoolFeature</c>); null for the shared one.</param>
+    public LoopGroup(int count, ILoggerFactory loggers, IMemoryPoolFactory<byte>? pools = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        _count = count == 0 ? Environment.ProcessorCount : count;
+        _logger = loggers.CreateLogger("Perch.Transport");
+        Pool = pools?.Create() ?? MemoryPool<byte>.Shared;
+    }
+
+    internal MemoryPool<byte> Pool { get; }
+
+    /// <summary>Descriptors that are watched, of all loops.</summary>
+    internal int SourceCount => _loops.Sum(loop => loop.SourceCount);
+
+    /// <summary>Stops the threads.</summary>
+    public void Dispose()
+    {
+        Loop[] loops;
+        lock (_lock)
+        {
+            if (_isDisposed) return;
+            _isDisposed = true;
+            loops = _loops;
+        }
+
+        foreach (var loop in loops) loop.Dispose();
+    }
+
+    internal Loop Next() => Loops() is var loops && loops.Length == 1 ? loops[0] : loops[Interlocked.Increment(ref _next) % (uint)loops.Length];
+
+    internal string NextConnectionId() => Interlocked.Increment(ref _lastId).ToString("X", null);
+
+    private Loop[] Loops()
+    {
+        if (_loops is { Length: > 0 } running) return running;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (_loops.Length == 0) _loops = [.. Enumerable.Range(0, _count).Select(i => new Loop(i, _blocks, _logger))];
+            return _loops;
+        }
+    }
+}

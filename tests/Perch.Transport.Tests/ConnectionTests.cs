@@ -1,0 +1,268 @@
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace Perch.Transport.Tests;
+
+/// <summary>How a connection lives and ends.</summary>
+public sealed class ConnectionTests
+{
+    [Theory]
+    [Transports]
+    public async Task Features_ThoseThatMiddlewareNeeds_AreThere(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+
+        Assert.Same(server.Transport, server.Features.Get<IConnectionTransportFeature>()!.Transport);
+        Assert.NotEmpty(server.Features.Get<IConnectionIdFeature>()!.ConnectionId);
+        Assert.NotNull(server.Features.Get<IMemoryPoolFeature>()!.MemoryPool);
+        Assert.NotNull(server.Features.Get<IConnectionLifetimeFeature>());
+        server.Features.Get<IConnectionItemsFeature>()!.Items["key"] = 1;
+        Assert.Equal(1, server.Items["key"]);
+        server.Features.Set(this);
+        Assert.Same(this, server.Features.Get<ConnectionTests>());
+        Assert.Contains(server.Features, feature => feature.Key == typeof(IConnectionIdFeature));
+        server.Features.Set<ConnectionTests>(null);
+        Assert.Null(server.Features.Get<ConnectionTests>());
+        if (kind is TransportKind.SocketsUnix or TransportKind.DirectUnix) return;
+        Assert.Equal(client.LocalEndPoint, server.RemoteEndPoint);
+        Assert.Equal(client.RemoteEndPoint, server.LocalEndPoint);
+        if (kind != TransportKind.Sockets) Assert.Equal(client.RemoteEndPoint, server.Features.Get<IConnectionEndPointFeature>()!.LocalEndPoint);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ConnectionId_TwoConnections_Differ(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (first, _) = await host.ConnectAsync();
+        var (second, _) = await host.ConnectAsync();
+
+        Assert.NotEqual(first.ConnectionId, second.ConnectionId);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task Transport_IsReplaced_TheFeatureFollows(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, _) = await host.ConnectAsync();
+        var (own, other) = (server.Transport, new Wrapped(server.Transport));
+        server.Transport = other;
+        Assert.Same(other, server.Features.Get<IConnectionTransportFeature>()!.Transport);
+        server.Transport = own;
+    }
+
+    [Theory]
+    [Transports]
+    public async Task Transport_ReadsAndWritesFromTwoThreads_BothArriveWhole(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var (up, down) = (PeerExtensions.Pattern(5_000_000, 1), PeerExtensions.Pattern(5_000_000, 2));
+        var serverReads = Task.Run(async () =>
+        {
+            var got = new MemoryStream();
+            while (got.Length < up.Length)
+            {
+                var read = await server.Transport.Input.ReadAsync();
+                foreach (var segment in read.Buffer) got.Write(segment.Span);
+                server.Transport.Input.AdvanceTo(read.Buffer.End);
+            }
+
+            return got.ToArray();
+        });
+        var serverWrites = Task.Run(async () =>
+        {
+            for (var at = 0; at < down.Length; at += 50_000) await server.Transport.Output.WriteAsync(down.AsMemory(at, 50_000));
+        });
+        var clientWrites = Task.Run(async () =>
+        {
+            for (var at = 0; at < up.Length;) at += await client.SendAsync(up.AsMemory(at));
+        });
+
+        Assert.True((await client.ReceiveExactlyAsync(down.Length)).AsSpan().SequenceEqual(down));
+        Assert.True((await serverReads.Soon()).AsSpan().SequenceEqual(up));
+        await Task.WhenAll(serverWrites, clientWrites).Soon();
+    }
+
+    [Theory]
+    [Transports]
+    public async Task HalfClose_ByThePeer_TheAnswerStillArrives(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        client.Shutdown(SocketShutdown.Send);
+        while (!(await server.Transport.Input.ReadAsync().Soon()).IsCompleted) server.Transport.Input.AdvanceTo(default);
+
+        var answer = PeerExtensions.Pattern(3_000_000);
+        var receiving = client.ReceiveToEndAsync();
+        await server.Transport.Output.WriteAsync(answer).Soon();
+        await server.Transport.Output.CompleteAsync();
+
+        Assert.True((await receiving).AsSpan().SequenceEqual(answer));
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task HalfClose_ByUs_ThePeersBytesStillArrive(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        await server.Transport.Output.WriteAsync("bye"u8.ToArray());
+        await server.Transport.Output.CompleteAsync();
+        Assert.Equal(3, (await client.ReceiveToEndAsync()).Length);
+
+        await client.SendTextAsync("still here");
+        Assert.Equal("still here", (await server.Transport.Input.ReadUntilAsync(10)).Text());
+        Assert.False(server.ConnectionClosed.IsCancellationRequested);
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ConnectionClosed_PeerEndsOnlyItsSide_IsNotFired(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var token = server.ConnectionClosed;
+        client.Shutdown(SocketShutdown.Send);
+        while (!(await server.Transport.Input.ReadAsync().Soon()).IsCompleted) server.Transport.Input.AdvanceTo(default);
+
+        Assert.False(token.IsCancellationRequested);
+        await server.Transport.Output.CompleteAsync();
+        await server.Transport.Input.CompleteAsync();
+        await server.AwaitClosedAsync();
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ConnectionClosed_CloseOnPeerEnd_FiresAtTheEnd(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind, options => options.CloseOnPeerEnd = true);
+        var (server, client) = await host.ConnectAsync();
+        client.Shutdown(SocketShutdown.Send);
+
+        // Nobody reads.
+        await server.AwaitClosedAsync();
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ConnectionClosed_BothSidesDoneAndPeerEnds_FiresOnce(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var fired = 0;
+        server.ConnectionClosed.Register(() => Interlocked.Increment(ref fired));
+        await server.Transport.Output.CompleteAsync();
+        await server.Transport.Input.CompleteAsync();
+        client.Close();
+        await server.DisposeAsync().AsTask().Soon();
+        server.Abort();
+        await server.DisposeAsync().AsTask().Soon();
+
+        await server.AwaitClosedAsync();
+        Assert.Equal(1, fired);
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task Close_PeerStillSends_ItGetsTheWholeAnswer(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        // Unread when the server is done: without the linger that is a reset.
+        await client.SendAsync(new byte[50_000]);
+        await server.Transport.Output.WriteAsync("answer"u8.ToArray());
+        await server.Transport.Output.CompleteAsync();
+        await server.Transport.Input.CompleteAsync();
+        for (var i = 0; i < 20; i++) await client.SendAsync(new byte[50_000]);
+
+        Assert.Equal("answer", System.Text.Encoding.ASCII.GetString(await client.ReceiveToEndAsync()));
+        client.Close();
+        await server.AwaitClosedAsync();
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task Close_PeerNeverEnds_LingersForTheTimeAndNoLonger(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind, options => options.LingerTime = TimeSpan.FromMilliseconds(300));
+        var (server, client) = await host.ConnectAsync();
+        await server.Transport.Output.CompleteAsync();
+        await server.Transport.Input.CompleteAsync();
+
+        await server.AwaitClosedAsync();
+        Assert.Empty(await client.ReceiveToEndAsync());
+    }
+
+    [Theory]
+    [Transports]
+    public async Task Abort_AReadAndAFlushWait_BothEnd(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var reading = server.Transport.Input.ReadAsync().Soon();
+        var flushing = server.Transport.Output.WriteAsync(new byte[20_000_000]).Soon();
+        var reason = new ConnectionAbortedException("reason");
+
+        server.Abort(reason);
+
+        var thrown = await Assert.ThrowsAsync<ConnectionAbortedException>(() => reading);
+        Assert.Contains("reason", thrown.ToString(), StringComparison.Ordinal);
+        Assert.True((await flushing).IsCompleted);
+        await server.AwaitClosedAsync();
+        await server.DisposeAsync().AsTask().Soon();
+        if (kind is TransportKind.DirectUnix or TransportKind.SocketsUnix) return;
+        await Assert.ThrowsAsync<SocketException>(client.ReceiveToEndAsync);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task Abort_Idle_ThePeerSeesIt(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        server.Abort();
+        await server.AwaitClosedAsync();
+
+        if (kind is TransportKind.DirectUnix or TransportKind.SocketsUnix) Assert.Empty(await client.ReceiveToEndAsync());
+        else await Assert.ThrowsAsync<SocketException>(client.ReceiveToEndAsync);
+        Assert.True((await server.Transport.Output.WriteAsync("x"u8.ToArray()).Soon()).IsCompleted);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ConnectionClosed_PeerResetsAndNobodyReads_Fires(TransportKind kind)
+    {
+        if (kind is TransportKind.DirectUnix or TransportKind.SocketsUnix) return;
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        client.LingerState = new(true, 0);
+        client.Close();
+
+        await server.AwaitClosedAsync();
+        await Assert.ThrowsAsync<ConnectionResetException>(async () => await server.Transport.Input.ReadAsync().Soon());
+    }
+
+    [Theory]
+    [Transports]
+    public async Task DisposeAsync_AfterBothSides_ReturnsWhenClosed(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var disposing = server.DisposeAsync().AsTask();
+        Assert.Empty(await client.ReceiveToEndAsync());
+        client.Close();
+        await disposing.Soon();
+    }
+
+    private sealed class Wrapped(IDuplexPipe inner) : IDuplexPipe
+    {
+        public PipeReader Input => inner.Input;
+
+        public PipeWriter Output => inner.Output;
+    }
+}

@@ -1,0 +1,332 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.AspNetCore.Connections;
+
+namespace Perch.Transport.Tests;
+
+/// <summary>What <see cref="PipeReader"/> promises, over a connection.</summary>
+public sealed class ReaderTests
+{
+    [Theory]
+    [Transports]
+    public async Task ReadAsync_BytesAreThere_ReturnsThem(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        await client.SendTextAsync("hello");
+
+        var read = await server.Transport.Input.ReadUntilAsync(5);
+
+        Assert.Equal("hello", read.Text());
+        Assert.False(read.IsCompleted);
+        server.Transport.Input.AdvanceTo(read.Buffer.End);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ReadAsync_NothingIsThere_WaitsForIt(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var input = server.Transport.Input;
+        for (var i = 0; i < 1000; i++)
+        {
+            var reading = input.ReadAsync().Soon();
+            await client.SendTextAsync("x");
+            var read = await reading;
+            Assert.Equal("x", read.Text());
+            input.AdvanceTo(read.Buffer.End);
+        }
+    }
+
+    [Theory]
+    [Transports]
+    public async Task AdvanceTo_PartlyConsumedAllExamined_WaitsForMoreAndSeesTheRestAgain(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var input = server.Transport.Input;
+        await client.SendTextAsync("abcdef");
+        var first = await input.ReadUntilAsync(6);
+        input.AdvanceTo(first.Buffer.GetPosition(2), first.Buffer.End);
+
+        var second = input.ReadAsync();
+        Assert.False(second.IsCompleted);
+        await client.SendTextAsync("gh");
+
+        var read = await second.Soon();
+        Assert.Equal("cdefgh", read.Text());
+        input.AdvanceTo(read.Buffer.End);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task AdvanceTo_NotAllExamined_ReadReturnsAtOnce(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var input = server.Transport.Input;
+        await client.SendTextAsync("abcdef");
+        var first = await input.ReadUntilAsync(6);
+        input.AdvanceTo(first.Buffer.GetPosition(1), first.Buffer.GetPosition(3));
+
+        var second = input.ReadAsync();
+
+        Assert.True(second.IsCompleted);
+        var read = await second;
+        Assert.Equal("bcdef", read.Text());
+        input.AdvanceTo(read.Buffer.Start, read.Buffer.Start);
+        Assert.True(input.TryRead(out read));
+        Assert.Equal("bcdef", read.Text());
+        input.AdvanceTo(read.Buffer.End);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task AdvanceTo_ManyBlocks_ConsumesAcrossThem(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var input = server.Transport.Input;
+        var sent = PeerExtensions.Pattern(900_000);
+        var sending = Task.Run(async () =>
+        {
+            for (var at = 0; at < sent.Length;) at += await client.SendAsync(sent.AsMemory(at));
+        });
+        var received = new ArrayBufferWriter<byte>();
+        var random = new Random(7);
+        // It all piles up first, and then goes in odd pieces, by positions in every block.
+        var piled = await input.ReadUntilAsync(sent.Length);
+        input.AdvanceTo(piled.Buffer.Start, piled.Buffer.Start);
+        while (received.WrittenCount < sent.Length)
+        {
+            var read = await input.ReadAsync().Soon();
+            var take = Math.Min(random.Next(1, 100_000), read.Buffer.Length);
+            foreach (var segment in read.Buffer.Slice(0, take)) received.Write(segment.Span);
+            input.AdvanceTo(read.Buffer.GetPosition(take));
+        }
+
+        await sending.Soon();
+        Assert.True(received.WrittenSpan.SequenceEqual(sent));
+        Assert.False(input.TryRead(out _));
+    }
+
+    [Theory]
+    [Transports]
+    public async Task AdvanceTo_WithoutARead_Throws(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        await client.SendTextAsync("ab");
+        var read = await server.Transport.Input.ReadUntilAsync(2);
+        server.Transport.Input.AdvanceTo(read.Buffer.End);
+
+        Assert.Throws<InvalidOperationException>(() => server.Transport.Input.AdvanceTo(read.Buffer.End));
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ReadAsync_WithoutAdvanceTo_Throws(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        await client.SendTextAsync("ab");
+        var read = await server.Transport.Input.ReadUntilAsync(2);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await server.Transport.Input.ReadAsync());
+        server.Transport.Input.AdvanceTo(read.Buffer.End);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task TryRead_NothingIsThere_IsFalse(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        Assert.False(server.Transport.Input.TryRead(out _));
+        await client.SendTextAsync("ab");
+
+        var reading = server.Transport.Input.ReadAsync();
+        var read = await reading.Soon();
+        server.Transport.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        Assert.False(server.Transport.Input.TryRead(out _));
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ReadAtLeastAsync_BytesComeOneByOne_ReturnsWhenThereAreEnough(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var reading = server.Transport.Input.ReadAtLeastAsync(10).Soon();
+        for (var i = 0; i < 10; i++) await client.SendTextAsync("z");
+
+        Assert.Equal("zzzzzzzzzz", (await reading).Text());
+    }
+
+    [Theory]
+    [Transports]
+    public async Task CancelPendingRead_FromAnotherThread_EndsTheWaitAndLosesNothing(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var input = server.Transport.Input;
+        for (var i = 0; i < 200; i++)
+        {
+            var reading = input.ReadAsync().Soon();
+            _ = Task.Run(input.CancelPendingRead);
+            var cancelled = await reading;
+            Assert.True(cancelled.IsCanceled);
+            Assert.True(cancelled.Buffer.IsEmpty);
+            input.AdvanceTo(cancelled.Buffer.Start, cancelled.Buffer.End);
+
+            await client.SendTextAsync("ok");
+            var read = await input.ReadUntilAsync(2);
+            Assert.False(read.IsCanceled);
+            Assert.Equal("ok", read.Text());
+            input.AdvanceTo(read.Buffer.End);
+        }
+    }
+
+    [Theory]
+    [Transports]
+    public async Task CancelPendingRead_NoReadUnderWay_CancelsTheNextOnce(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var input = server.Transport.Input;
+        input.CancelPendingRead();
+
+        Assert.True((await input.ReadAsync().Soon()).IsCanceled);
+        // A cancelled result may be left without AdvanceTo.
+        await client.SendTextAsync("x");
+        var read = await input.ReadAsync().Soon();
+        Assert.False(read.IsCanceled);
+        Assert.Equal("x", read.Text());
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ReadAsync_TokenIsCancelled_ThrowsAndTheNextReadWorks(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var input = server.Transport.Input;
+        for (var i = 0; i < 50; i++)
+        {
+            using var source = new CancellationTokenSource();
+            var reading = input.ReadAsync(source.Token).Soon();
+            await source.CancelAsync();
+            var thrown = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+            Assert.Equal(source.Token, thrown.CancellationToken);
+        }
+
+        await client.SendTextAsync("after");
+        Assert.Equal("after", (await input.ReadUntilAsync(5)).Text());
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ReadAsync_PeerEnds_IsCompletedWithWhatIsLeft(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        await client.SendTextAsync("last");
+        client.Shutdown(SocketShutdown.Send);
+
+        var text = new StringBuilder();
+        while (true)
+        {
+            var read = await server.Transport.Input.ReadAsync().Soon();
+            text.Append(read.Text());
+            server.Transport.Input.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted) break;
+        }
+
+        Assert.Equal("last", text.ToString());
+        Assert.True((await server.Transport.Input.ReadAsync().Soon()).IsCompleted);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ReadAsync_PeerEndsWithinAMessage_KeepsTheUnconsumed(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        await client.SendTextAsync("half");
+        client.Shutdown(SocketShutdown.Send);
+
+        ReadResult read;
+        while (!(read = await server.Transport.Input.ReadAsync().Soon()).IsCompleted) server.Transport.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+
+        Assert.Equal("half", read.Text());
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ReadAsync_PeerResets_ThrowsConnectionReset(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        // Kestrel's takes that for an end.
+        if (kind == TransportKind.SocketsUnix) return;
+        if (kind == TransportKind.DirectUnix)
+        {
+            // A Unix socket is reset where it is closed with bytes unread.
+            await server.Transport.Output.WriteAsync(new byte[10]);
+            client.Close();
+        }
+        else
+        {
+            var reading = server.Transport.Input.ReadAsync().Soon();
+            client.LingerState = new(true, 0);
+            client.Close();
+            await Assert.ThrowsAsync<ConnectionResetException>(() => reading);
+        }
+
+        await Assert.ThrowsAsync<ConnectionResetException>(async () => await server.Transport.Input.ReadAsync().Soon());
+        await server.AwaitClosedAsync();
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ReadAsync_AfterComplete_Throws(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        await client.SendTextAsync("unread");
+        await server.Transport.Input.CompleteAsync(new InvalidDataException("enough"));
+
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await server.Transport.Input.ReadAsync());
+        Assert.Throws<InvalidOperationException>(() => server.Transport.Input.TryRead(out _));
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task Complete_AReadWaits_ThatEnds(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, _) = await host.ConnectAsync();
+        var reading = server.Transport.Input.ReadAsync().Soon();
+
+        await server.Transport.Input.CompleteAsync();
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => reading);
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ReadAsync_UrgentDataComesBetween_TheRestIsStillRead(TransportKind kind)
+    {
+        if (kind == TransportKind.DirectUnix) return;
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        await client.SendTextAsync("ab");
+        await client.SendAsync("!"u8.ToArray(), SocketFlags.OutOfBand);
+        await client.SendTextAsync("cd");
+
+        Assert.Equal("abcd", (await server.Transport.Input.ReadUntilAsync(4)).Text());
+    }
+}
