@@ -8,7 +8,7 @@ namespace Perch.Benchmarks;
 /// <summary>A server in a process of its own, on Linux held to processor 0: start the comparison on another one.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-files", "perch-udp", "perch-flood", "c-udp", "go-udp", "plain-udp"];
+    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-direct", "perch-direct-raw", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-files", "perch-udp", "perch-flood", "c-udp", "go-udp", "plain-udp"];
 
     private const string AdminLabel = "Now listening on: ";
 
@@ -88,6 +88,7 @@ internal sealed class ServerProcess : IDisposable
     {
         Perch = new
         {
+            Transport = name.StartsWith("perch-direct", StringComparison.Ordinal) ? "Direct" : "Sockets",
             Endpoints = name switch
             {
                 "perch-discard" => new() { ["bench"] = new { Port = 0, Protocol = "discard" } },
@@ -110,7 +111,7 @@ internal sealed class ServerProcess : IDisposable
                             Guards = new { RepliesPerSecond = 100_000_000 },
                             Options = new { Prefix = "", MaxMessageBytes = 65535 },
                         }
-                        : new { Port = 0, Protocol = name.Replace("perch", "echo", StringComparison.Ordinal), Options = new { Prefix = "", MaxMessageBytes = 65536 } },
+                        : new { Port = 0, Protocol = name.Replace("-direct", "", StringComparison.Ordinal).Replace("perch", "echo", StringComparison.Ordinal), Options = new { Prefix = "", MaxMessageBytes = 65536 } },
                 },
             },
         },

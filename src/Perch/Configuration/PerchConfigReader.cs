@@ -61,7 +61,7 @@ internal sealed class PerchConfigReader(
         binder.Read(section.GetSection(nameof(EndpointConfig.Guards)), guards);
         var protocol = FindProtocol(section, settings, faults);
         var listen = ReadAddress(section, settings, perch, faults);
-        if (listen is not null) listen = TransportKeys.Read(section, settings, listen, faults);
+        if (listen is not null) listen = TransportKeys.Read(section, settings, perch, listen, faults);
         if (protocol is null) return null;
 
         var options = Activator.CreateInstance(protocol.OptionsType)!;

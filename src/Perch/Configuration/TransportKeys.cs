@@ -8,7 +8,8 @@ namespace Perch.Configuration;
 internal static class TransportKeys
 {
     /// <returns>The address with what its transport adds.</returns>
-    public static ListenAddress Read(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)
+    public static ListenAddress Read(
+        IConfigurationSection section, EndpointSettings settings, PerchSettings perch, ListenAddress listen, List<ConfigFault> faults)
     {
         var isUdp = settings.Transport == EndpointTransport.Udp;
         if (isUdp && settings.Backlog is not null)
@@ -19,7 +20,7 @@ internal static class TransportKeys
             faults.Add(new($"{section.Path}:{nameof(settings.MulticastGroups)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
         return isUdp
             ? listen with { Transport = EndpointTransport.Udp, ReceiveBufferBytes = settings.ReceiveBufferBytes, MulticastGroups = ReadGroups(section, settings, listen, faults) }
-            : listen;
+            : listen with { Carrier = perch.Transport };
     }
 
     private static List<MulticastGroup> ReadGroups(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)

@@ -39,6 +39,9 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
 {
     public EndpointTransport Transport { get; init; }
 
+    /// <summary>What carries its connections; nothing to UDP.</summary>
+    public ConnectionTransport Carrier { get; init; }
+
     /// <summary>UDP: what the receive buffer is asked to hold, or null.</summary>
     public int? ReceiveBufferBytes { get; init; }
 
@@ -51,7 +54,7 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
 
     public bool Equals(ListenAddress? other) => other is not null
         && Equals(Address, other.Address) && Port == other.Port && UnixSocket == other.UnixSocket && Backlog == other.Backlog
-        && Transport == other.Transport && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
+        && Transport == other.Transport && Carrier == other.Carrier && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
 
     public override int GetHashCode() => HashCode.Combine(Address, Port, UnixSocket, Transport);
 

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Perch.Transport;
 
 namespace Perch.Endpoints;
 
@@ -25,7 +26,7 @@ internal sealed class EndpointServer : IEndpointServer
             listen.Use(_ => serve);
             _listen = listen;
         });
-        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address.Backlog), factory.Loggers);
+        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address), factory.Loggers);
         Address = address;
     }
 
@@ -79,17 +80,20 @@ internal sealed class EndpointServer : IEndpointServer
 }
 
 /// <summary>What the servers of all endpoints are made from.</summary>
-internal sealed class EndpointServerFactory(IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, ILoggerFactory loggers)
+internal sealed class EndpointServerFactory(
+    IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, LoopGroup loops, ILoggerFactory loggers)
 {
     public IServiceProvider Services { get; } = services;
 
     public ILoggerFactory Loggers { get; } = loggers;
 
     /// <summary>A transport of its own for each endpoint, since the backlog is the transport's.</summary>
-    public IConnectionListenerFactory CreateTransport(int backlog)
+    public IConnectionListenerFactory CreateTransport(ListenAddress address)
     {
+        if (address.Carrier == ConnectionTransport.Direct && DirectTransportFactory.IsSupported)
+            return new DirectTransportFactory(new() { Backlog = address.Backlog }, loops, Loggers);
         var options = transportOptions.Create(Options.DefaultName);
-        options.Backlog = backlog;
+        options.Backlog = address.Backlog;
         return new SocketTransportFactory(Options.Create(options), Loggers);
     }
 }

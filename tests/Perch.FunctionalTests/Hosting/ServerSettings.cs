@@ -12,6 +12,9 @@ internal sealed class ServerSettings
     /// <summary>Each endpoint's object, by name.</summary>
     public Dictionary<string, string> Endpoints { get; } = [];
 
+    /// <summary>Which transport the whole suite is run over is told by the environment.</summary>
+    public string Transport { get; set; } = Environment.GetEnvironmentVariable("PERCH_TEST_TRANSPORT") is { Length: > 0 } name ? name : "Sockets";
+
     public string Drain { get; set; } = "00:00:10";
 
     public string LameDuck { get; set; } = "00:00:00";
@@ -50,6 +53,7 @@ internal sealed class ServerSettings
     {
         Perch = new
         {
+            Transport,
             Endpoints = Endpoints.ToDictionary(e => e.Key, e => JsonNode.Parse(e.Value)),
             Defaults = new { Guards = JsonNode.Parse(Guards) },
             Records = JsonNode.Parse(Records),

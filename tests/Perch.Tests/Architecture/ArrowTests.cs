@@ -7,7 +7,8 @@ public sealed class ArrowTests
 {
     [Theory]
     [InlineData("Perch.Wire")]
-    [InlineData("Perch", "Perch.Wire")]
+    [InlineData("Perch.Transport")]
+    [InlineData("Perch", "Perch.Transport", "Perch.Wire")]
     [InlineData("Perch.Protocols", "Perch", "Perch.Wire")]
     public void Project_References_FollowTheArrows(string project, params string[] allowed)
     {
@@ -19,6 +20,7 @@ public sealed class ArrowTests
 
     [Theory]
     [InlineData("Perch.Wire")]
+    [InlineData("Perch.Transport")]
     [InlineData("Perch")]
     [InlineData("Perch.Protocols")]
     public void Project_Packages_KnowNoLoggerAndNoExporter(string project) =>
