@@ -8,7 +8,7 @@ namespace Perch.Benchmarks;
 /// <summary>A server in a process of its own, on Linux held to processor 0: start the comparison on another one.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-direct", "perch-direct-raw", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-files", "perch-udp", "perch-flood", "c-udp", "go-udp", "plain-udp"];
+    public static readonly string[] Names = ["c", "bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-direct", "perch-direct-raw", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-files", "perch-udp", "perch-flood", "c-udp", "go-udp", "plain-udp"];
 
     private const string AdminLabel = "Now listening on: ";
 
@@ -50,6 +50,7 @@ internal sealed class ServerProcess : IDisposable
 
         string[] command = name switch
         {
+            "c" => [await CompiledServer.CompileAsync("tcp-echo.c", folder)],
             "c-udp" => [await CompiledServer.CompileAsync("udp-echo.c", folder)],
             "go-udp" => [await CompiledServer.CompileAsync("udp-echo.go", folder)],
             _ => ["dotnet", assembly, .. arguments],
