@@ -8,16 +8,21 @@ namespace Perch.Protocols.Tftp;
 /// The DATA packets of a file that is read, made one after the other and kept until they are acknowledged: a ring of one
 /// window. Blocks are numbered from 1 and past 65535; the packet has the number's low 16 bits.
 /// </summary>
-internal sealed class TftpBlocks : IDisposable
+internal sealed class TftpBlocks : IAsyncDisposable
 {
+    /// <summary>What is read at once. Twice that: while one is sent the next is read.</summary>
     private const int ChunkBytes = 64 * 1024;
+    private const int WindowChunkBytes = 128 * 1024;
 
     private readonly IFileSnapshot _file;
     private readonly NetasciiEncoder? _netascii;
     private readonly int _blockSize;
     private readonly int _windowSize;
     private readonly byte[] _ring;
-    private readonly byte[] _chunk;
+    private readonly long _length;
+    private byte[] _chunk;
+    private byte[] _nextChunk;
+    private Task<int>? _reading;
     private long _offset;
     private int _chunkAt;
     private int _chunkEnd;
@@ -30,7 +35,10 @@ internal sealed class TftpBlocks : IDisposable
         _netascii = mode == TftpMode.Netascii ? new() : null;
         PacketBytes = TftpPacket.HeaderBytes + blockSize;
         _ring = ArrayPool<byte>.Shared.Rent(PacketBytes * windowSize);
-        _chunk = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(file.File.Length, 1, ChunkBytes));
+        _length = file.File.Length;
+        var chunk = (int)Math.Clamp(_length, 1, windowSize > 1 ? WindowChunkBytes : ChunkBytes);
+        _chunk = ArrayPool<byte>.Shared.Rent(chunk);
+        _nextChunk = _length > chunk ? ArrayPool<byte>.Shared.Rent(chunk) : [];
     }
 
     /// <summary>Bytes of every packet but the last.</summary>
@@ -48,12 +56,7 @@ internal sealed class TftpBlocks : IDisposable
     {
         while (Last is null && Made < acknowledged + _windowSize)
         {
-            if (_chunkAt == _chunkEnd && _offset < _file.File.Length)
-            {
-                (_chunkAt, _chunkEnd) = (0, await _file.ReadAsync(_offset, _chunk, CancellationToken.None));
-                _offset += _chunkEnd;
-            }
-
+            if (_chunkAt == _chunkEnd && _offset < _length) await ReadAsync();
             Add();
         }
     }
@@ -73,10 +76,38 @@ internal sealed class TftpBlocks : IDisposable
         return _ring.AsSpan(place * PacketBytes, bytes);
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
+        // The file is read into one of the buffers until the read is over.
+        try
+        {
+            if (_reading is not null) await _reading;
+        }
+        catch (FileStoreException)
+        {
+            // Nobody needs it any more.
+        }
+
         ArrayPool<byte>.Shared.Return(_ring);
         ArrayPool<byte>.Shared.Return(_chunk);
+        if (_nextChunk.Length > 0) ArrayPool<byte>.Shared.Return(_nextChunk);
+    }
+
+    private async ValueTask ReadAsync()
+    {
+        if (_reading is not null)
+        {
+            _chunkEnd = await _reading;
+            (_chunk, _nextChunk) = (_nextChunk, _chunk);
+        }
+        else
+        {
+            _chunkEnd = await _file.ReadAsync(_offset, _chunk, CancellationToken.None);
+        }
+
+        _chunkAt = 0;
+        _offset += _chunkEnd;
+        _reading = _offset < _length ? _file.ReadAsync(_offset, _nextChunk, CancellationToken.None).AsTask() : null;
     }
 
     /// <summary>Puts what the chunk has into the block that is being made.</summary>
@@ -102,7 +133,7 @@ internal sealed class TftpBlocks : IDisposable
         {
             Finish(packet);
         }
-        else if (_chunkAt == _chunkEnd && _offset == _file.File.Length)
+        else if (_chunkAt == _chunkEnd && _offset == _length)
         {
             (Last, _lastBytes) = (Made + 1, _filled);
             Finish(packet);

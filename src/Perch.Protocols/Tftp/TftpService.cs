@@ -61,7 +61,7 @@ internal sealed partial class TftpService(TftpOptions options, FileStoreService 
                 return TftpOutcome.Completed;
             }
 
-            using var blocks = new TftpBlocks(job.File!, job.Request.Mode, exchange.Terms.BlockSize, exchange.Terms.WindowSize);
+            await using var blocks = new TftpBlocks(job.File!, job.Request.Mode, exchange.Terms.BlockSize, exchange.Terms.WindowSize);
             await new TftpSender(exchange, blocks, time, Progress(job, running)).RunAsync();
             return TftpOutcome.Completed;
         }
