@@ -30,8 +30,8 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
     public async Task RunAsync()
     {
         Open();
-        exchange.SendFirst(Answer);
         exchange.StartWait();
+        exchange.SendFirst(Answer);
         while (true)
         {
             switch (await exchange.HearAsync())
@@ -39,12 +39,12 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
                 case TftpHeard.Timeout:
                     exchange.CountRetry();
                     exchange.CountResent(1);
-                    exchange.Send(Answer);
                     exchange.StartWait();
+                    exchange.Send(Answer);
                     break;
                 case TftpHeard.Repeated:
-                    SendAgain();
                     exchange.StartWait();
+                    SendAgain();
                     break;
                 default:
                     if (await TakeAsync()) return;
@@ -101,14 +101,11 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
             return true;
         }
 
-        if (_received - _acknowledged == exchange.Terms.WindowSize)
-        {
-            Acknowledge();
-            onProgress();
-        }
-
-        // The next one has the whole time; within a window that is one timer more than one datagram needs.
+        // The next one has the whole time.
         exchange.StartWait();
+        if (_received - _acknowledged < exchange.Terms.WindowSize) return false;
+        Acknowledge();
+        onProgress();
         return false;
     }
 

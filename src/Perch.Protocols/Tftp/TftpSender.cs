@@ -34,6 +34,7 @@ internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeP
         while (blocks.Last is not { } last || _acknowledged < last)
         {
             await blocks.FillAsync(_acknowledged);
+            exchange.StartWait();
             await SendWindowAsync();
             await AwaitProgressAsync();
         }
@@ -46,8 +47,8 @@ internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeP
         var length = TftpPacket.WriteOptionAcknowledgment(offer, exchange.Terms.Accepted);
         try
         {
-            exchange.SendFirst(offer.AsSpan(0, length));
             exchange.StartWait();
+            exchange.SendFirst(offer.AsSpan(0, length));
             while (true)
             {
                 var heard = await exchange.HearAsync();
@@ -58,18 +59,11 @@ internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeP
                     return;
                 }
 
+                if (heard == TftpHeard.Timeout) exchange.CountRetry();
                 exchange.CountResent(1);
-                if (heard == TftpHeard.Repeated)
-                {
-                    exchange.SendFirst(offer.AsSpan(0, length));
-                }
-                else
-                {
-                    exchange.CountRetry();
-                    exchange.Send(offer.AsSpan(0, length));
-                }
-
                 exchange.StartWait();
+                if (heard == TftpHeard.Repeated) exchange.SendFirst(offer.AsSpan(0, length));
+                else exchange.Send(offer.AsSpan(0, length));
             }
         }
         finally
@@ -103,7 +97,6 @@ internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeP
     /// <summary>Ends when the window has moved, or is to be sent again.</summary>
     private async ValueTask AwaitProgressAsync()
     {
-        exchange.StartWait();
         while (true)
         {
             switch (await exchange.HearAsync())

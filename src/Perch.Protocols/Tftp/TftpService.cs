@@ -118,13 +118,15 @@ internal sealed partial class TftpService(TftpOptions options, FileStoreService 
 
     private void End(DatagramSession session, TftpJob job, TftpTerms terms, TftpMetrics.Running running, TftpOutcome outcome)
     {
-        running.End(outcome);
         // A request that may have been forged is worth no line.
         var level = outcome == TftpOutcome.NoPeer ? LogLevel.Debug : LogLevel.Information;
-        if (!logger.IsEnabled(level)) return;
-        var (direction, name, rate) = (Direction(job), PeerText.Escape(job.Name.Value), Rate(running));
-        Log.Ended(logger, level, direction, name, session.Peer, outcome, running.Bytes, running.Elapsed.TotalSeconds, rate,
-            terms.BlockSize, terms.WindowSize, running.Resent);
+        if (logger.IsEnabled(level))
+        {
+            var (direction, name, rate) = (Direction(job), PeerText.Escape(job.Name.Value), Rate(running));
+            Log.Ended(logger, level, direction, name, session.Peer, outcome, running.Bytes, running.Elapsed.TotalSeconds, rate, terms.BlockSize, terms.WindowSize, running.Resent);
+        }
+
+        running.End(outcome);
     }
 
     private static string Direction(TftpJob job) => job.Request.IsWrite ? "write" : "read";
