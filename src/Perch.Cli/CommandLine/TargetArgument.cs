@@ -1,0 +1,23 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Perch.Cli.Net;
+
+namespace Perch.Cli.CommandLine;
+
+/// <summary>The argument that says where to: see <see cref="Target"/>.</summary>
+internal static class TargetArgument
+{
+    public static Argument<Target> Create(string description) => new("URL")
+    {
+        Description = description,
+        CustomParser = Parse,
+    };
+
+    private static Target? Parse(ArgumentResult result)
+    {
+        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (Target.TryParse(text, out var target, out var fault)) return target;
+        result.AddError(fault);
+        return null;
+    }
+}
