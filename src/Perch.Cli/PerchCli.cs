@@ -12,6 +12,7 @@ internal static class PerchCli
     private static readonly Func<CliConsole, Command>[] Verbs =
     [
         ConnectVerb.Create, SendVerb.Create,
+        PutVerb.Create, GetVerb.Create, LsVerb.Create, StatVerb.Create, RmVerb.Create,
     ];
 
     /// <returns>The exit code.</returns>

@@ -27,7 +27,6 @@ internal sealed record Target(Transport Transport, string Host, int Port)
         ["bytes"] = (Transport.Tcp, 9994),
         ["record"] = (Transport.Tcp, 9997),
         ["files"] = (Transport.Tcp, 9995),
-        ["tftp"] = (Transport.Udp, 6969),
     };
 
     /// <summary>The protocol that the scheme named; null where it named a transport.</summary>

@@ -19,7 +19,6 @@ public sealed class TargetTests
     [InlineData("hello://[::1]", "Tcp", "::1", 8000, "hello", false, "")]
     [InlineData("files://h/photos/cat%20a.jpg", "Tcp", "h", 9995, "files", false, "photos/cat a.jpg")]
     [InlineData("files://h:1/dir/", "Tcp", "h", 1, "files", false, "dir/")]
-    [InlineData("tftp://h/boot.img", "Udp", "h", 6969, "tftp", false, "boot.img")]
     public void TryParse_OfAForm_IsRead(string text, string transport, string host, int port, string? protocol, bool isTls, string path)
     {
         Assert.True(Target.TryParse(text, out var target, out var fault), fault);
