@@ -13,6 +13,7 @@ internal static class PerchCli
     [
         ConnectVerb.Create, SendVerb.Create,
         PutVerb.Create, GetVerb.Create, LsVerb.Create, StatVerb.Create, RmVerb.Create,
+        RecordVerb.Create, RecordsVerb.Create, StatusVerb.Create, CheckVerb.Create,
     ];
 
     /// <returns>The exit code.</returns>

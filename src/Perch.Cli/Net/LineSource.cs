@@ -1,9 +1,9 @@
 namespace Perch.Cli.Net;
 
 /// <summary>Lines of a stream as bytes, without their LF or CR LF; a last line without an end is one too.</summary>
-/// <param name="stream">Where they come from.</param>
+/// <param name="read">Where they come from; 0 bytes are the end.</param>
 /// <param name="maxLineBytes">The bound of one line.</param>
-internal sealed class LineSource(Stream stream, int maxLineBytes = Outgoing.MaxMessageBytes)
+internal sealed class LineSource(Func<Memory<byte>, CancellationToken, ValueTask<int>> read, int maxLineBytes = Outgoing.MaxMessageBytes)
 {
     private const int FirstBufferBytes = 64 * 1024;
 
@@ -12,6 +12,11 @@ internal sealed class LineSource(Stream stream, int maxLineBytes = Outgoing.MaxM
     private int _end;
     private int _scanned;
     private bool _isAtEnd;
+
+    public LineSource(Stream stream)
+        : this(stream.ReadAsync)
+    {
+    }
 
     /// <summary>Whether a whole line is there, so that the next read does not wait.</summary>
     public bool HasLine => _isAtEnd || _buffer.AsSpan(_start + _scanned, _end - _start - _scanned).Contains((byte)'\n');
@@ -42,9 +47,9 @@ internal sealed class LineSource(Stream stream, int maxLineBytes = Outgoing.MaxM
             _scanned = unread.Length;
             if (_scanned > maxLineBytes) throw new CliException(ExitCode.Refused, $"A line has more than {maxLineBytes} bytes.");
             MakeRoom();
-            var read = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
-            _end += read;
-            _isAtEnd = read == 0;
+            var count = await read(_buffer.AsMemory(_end), cancellationToken);
+            _end += count;
+            _isAtEnd = count == 0;
         }
     }
 

@@ -8,6 +8,7 @@ namespace Perch.FunctionalTests.Cli;
 internal sealed class PerchClient : IAsyncDisposable
 {
     private readonly Process _process;
+    private readonly StringBuilder _seen = new();
     private readonly Task<string> _output;
     private readonly Task<string> _error;
 
@@ -27,13 +28,22 @@ internal sealed class PerchClient : IAsyncDisposable
             // What it remembers from one run to the next stays in the test's own folder.
             Environment = { ["XDG_STATE_HOME"] = folder },
         })!;
-        (_output, _error) = (_process.StandardOutput.ReadToEndAsync(), _process.StandardError.ReadToEndAsync());
+        (_output, _error) = (ReadAsync(_process.StandardOutput), _process.StandardError.ReadToEndAsync());
     }
 
     /// <summary>The build's own output, beside the test assembly.</summary>
     public static string Executable { get; } = Path.Combine(AppContext.BaseDirectory, "perch-cli");
 
     public Stream Input => _process.StandardInput.BaseStream;
+
+    /// <summary>Its standard output until now.</summary>
+    public string Seen
+    {
+        get
+        {
+            lock (_seen) return _seen.ToString();
+        }
+    }
 
     public bool HasExited => _process.HasExited;
 
@@ -82,5 +92,16 @@ internal sealed class PerchClient : IAsyncDisposable
         using var limit = new CancellationTokenSource(Poll.Deadline);
         await _process.WaitForExitAsync(limit.Token);
         _process.Dispose();
+    }
+
+    private async Task<string> ReadAsync(StreamReader reader)
+    {
+        var buffer = new char[4096];
+        while (await reader.ReadAsync(buffer.AsMemory()) is var length and > 0)
+        {
+            lock (_seen) _seen.Append(buffer, 0, length);
+        }
+
+        return Seen;
     }
 }
