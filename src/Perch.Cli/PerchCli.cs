@@ -14,6 +14,7 @@ internal static class PerchCli
         ConnectVerb.Create, SendVerb.Create,
         PutVerb.Create, GetVerb.Create, LsVerb.Create, StatVerb.Create, RmVerb.Create,
         RecordVerb.Create, RecordsVerb.Create, StatusVerb.Create, CheckVerb.Create,
+        BenchVerb.Create,
     ];
 
     /// <returns>The exit code.</returns>

@@ -13,7 +13,8 @@ internal static class TargetArgument
         CustomParser = Parse,
     };
 
-    private static Target? Parse(ArgumentResult result)
+    /// <summary>The parser of an option; what is no target becomes its error.</summary>
+    public static Target? Parse(ArgumentResult result)
     {
         var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
         if (Target.TryParse(text, out var target, out var fault)) return target;
