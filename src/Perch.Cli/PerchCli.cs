@@ -14,7 +14,7 @@ internal static class PerchCli
         ConnectVerb.Create, SendVerb.Create,
         PutVerb.Create, GetVerb.Create, LsVerb.Create, StatVerb.Create, RmVerb.Create,
         RecordVerb.Create, RecordsVerb.Create, StatusVerb.Create, CheckVerb.Create,
-        BenchVerb.Create,
+        BenchVerb.Create, CompletionVerb.Create,
     ];
 
     /// <returns>The exit code.</returns>
@@ -25,7 +25,7 @@ internal static class PerchCli
         var result = Root(console).Parse(args, new() { ResponseFileTokenReplacer = null });
         if (result.Action is ParseErrorAction)
         {
-            await console.SayAsync($"perch: {result.Errors[0].Message} See '{CommandPath(result)} --help'.");
+            await console.SayAsync($"perch: {result.Errors[0].Message.Split('\n')[0].Trim()} See '{CommandPath(result)} --help'.");
             return ExitCode.Usage;
         }
 

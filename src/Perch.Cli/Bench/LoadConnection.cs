@@ -31,7 +31,10 @@ internal sealed class LoadConnection(int id)
     /// <summary>Messages that were answered.</summary>
     public long Done { get; set; }
 
-    /// <summary>When each message on its way was, or should have been, sent; a ring.</summary>
+    /// <summary>Messages that are to be sent, those that were too.</summary>
+    public long Pushed { get; set; }
+
+    /// <summary>When each message on its way was, or should have been, sent; a ring of a power of two.</summary>
     public long[] Times { get; set; } = [];
 
     /// <summary>Lines: the next byte begins an answer.</summary>
@@ -41,6 +44,6 @@ internal sealed class LoadConnection(int id)
     public void Reset()
     {
         (Socket, IsUp, WantsWrite, IsAtLineStart) = (null, false, false, true);
-        (Queued, Sent, Received, Done) = (0, 0, 0, 0);
+        (Queued, Sent, Received, Done, Pushed) = (0, 0, 0, 0, 0);
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Numerics;
 
 namespace Perch.Cli.Bench;
 
@@ -25,7 +26,7 @@ internal sealed class MessageLoop : LoadLoop
         var rate = options.Mode == BenchMode.Hold ? options.Ping * options.Connections : options.Rate;
         _step = rate > 0 ? Stopwatch.Frequency / rate : 0;
         _answerBytes = options.Prefix.Length + options.Size;
-        var backlog = rate > 0 ? (int)Math.Clamp(MostTimes / options.Connections, 2, LongestBacklog) : options.Depth + 1;
+        var backlog = (int)BitOperations.RoundUpToPowerOf2((uint)(rate > 0 ? Math.Clamp(MostTimes / options.Connections / 2, 2, LongestBacklog) : options.Depth + 1));
         foreach (var connection in Connections)
         {
             connection.Times = new long[options.Mode == BenchMode.Hold ? 2 : backlog];
@@ -54,13 +55,13 @@ internal sealed class MessageLoop : LoadLoop
             var connection = Connections[_turn];
             _turn = (_turn + 1) % Connections.Length;
             if (!connection.IsUp) continue;
-            if ((connection.Queued / Options.Size) - connection.Done >= connection.Times.Length - 1)
+            if (connection.Pushed - connection.Done >= connection.Times.Length - 1)
             {
                 // It counts, with the wait that it has had at the end.
                 if (Progress.IsMeasuring)
                 {
                     Progress.Unsent++;
-                    Record(connection.Times[connection.Done % connection.Times.Length], now);
+                    Record(TimeOf(connection, connection.Done), now);
                 }
             }
             else
@@ -82,7 +83,7 @@ internal sealed class MessageLoop : LoadLoop
         if (!IsOpenLoop) return;
         foreach (var connection in Connections)
         {
-            for (var message = connection.Done; message < connection.Queued / Options.Size; message++) Record(connection.Times[message % connection.Times.Length], now);
+            for (var message = connection.Done; message < connection.Pushed; message++) Record(TimeOf(connection, message), now);
         }
     }
 
@@ -134,7 +135,7 @@ internal sealed class MessageLoop : LoadLoop
 
         for (var message = before; message < connection.Done; message++)
         {
-            Record(connection.Times[message % connection.Times.Length], now);
+            Record(TimeOf(connection, message), now);
             if (Progress.IsMeasuring) Progress.Messages++;
         }
 
@@ -143,9 +144,11 @@ internal sealed class MessageLoop : LoadLoop
         Writable(connection);
     }
 
+    private static long TimeOf(LoadConnection connection, long message) => connection.Times[message & (connection.Times.Length - 1)];
+
     private void Push(LoadConnection connection, long time)
     {
-        connection.Times[connection.Queued / Options.Size % connection.Times.Length] = time;
+        connection.Times[connection.Pushed++ & (connection.Times.Length - 1)] = time;
         connection.Queued += Options.Size;
     }
 
@@ -178,7 +181,7 @@ internal sealed class MessageLoop : LoadLoop
         }
 
         connection.Done = connection.Received / _answerBytes;
-        return connection.Done * Options.Size <= connection.Queued || Wrong("More came back than was sent.");
+        return connection.Done <= connection.Pushed || Wrong("More came back than was sent.");
     }
 
     private bool TakeLines(LoadConnection connection, ReadOnlySpan<byte> bytes)
@@ -194,7 +197,7 @@ internal sealed class MessageLoop : LoadLoop
             bytes = bytes[(end + 1)..];
         }
 
-        return connection.Done * Options.Size <= connection.Queued || Wrong("More answers came than lines were sent.");
+        return connection.Done <= connection.Pushed || Wrong("More answers came than lines were sent.");
     }
 
     private bool Wrong(string what)

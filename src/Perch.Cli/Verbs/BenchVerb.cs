@@ -41,7 +41,7 @@ internal static class BenchVerb
     public static Command Create(CliConsole console)
     {
         var url = TargetArgument.Create("Where to: tcp://host:port, udp://, unix:/path, host:port.");
-        var mode = new Option<BenchMode?>("--mode") { Description = "What the load does.", HelpName = "mode" };
+        var mode = WordOption.Create<BenchMode>("--mode", "What the load does.", "mode");
         var connections = new Option<int>("--connections", "-c") { Description = "How many.", HelpName = "number", DefaultValueFactory = _ => 50 };
         var size = new Option<long?>("--size", "-s") { Description = "Bytes of a message (default: 64; stream: 64k).", HelpName = "size", CustomParser = ByteSize.Parse };
         var depth = new Option<int>("--depth") { Description = "Messages on their way at once on each connection.", HelpName = "number", DefaultValueFactory = _ => 1 };

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Perch.Cli.CommandLine;
 using Perch.Cli.Connect;
 using Perch.Cli.Terminal;
+using Perch.Wire.Framings;
 
 namespace Perch.Cli.Verbs;
 
@@ -29,7 +30,7 @@ internal static class ConnectVerb
     public static Command Create(CliConsole console)
     {
         var url = TargetArgument.Create("Where to: tcp://host:port, tls://, udp://, unix:/path, host:port, or a protocol such as hello://host.");
-        var framing = FramingOption.Create("How lines are framed, and what comes is cut.");
+        var framing = WordOption.Create<Framing>("--framing", "How lines are framed, and what comes is cut.", "framing");
         var hex = new Option<bool>("--hex") { Description = "Show what comes as a hex dump." };
         var escape = new Option<bool>("--escape") { Description = "Escape what comes in a pipe too." };
         var link = new LinkOptions();

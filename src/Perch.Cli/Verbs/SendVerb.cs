@@ -3,6 +3,7 @@ using Perch.Cli.CommandLine;
 using Perch.Cli.Net;
 using Perch.Cli.Send;
 using Perch.Cli.Terminal;
+using Perch.Wire.Framings;
 
 namespace Perch.Cli.Verbs;
 
@@ -31,7 +32,7 @@ internal static class SendVerb
     {
         var url = TargetArgument.Create("Where to: tcp://host:port, tls://, udp://, unix:/path, host:port, or a protocol such as record://host.");
         var text = new Argument<string[]>("TEXT") { Description = "The messages; '-' is standard input, '@file' a file.", Arity = ArgumentArity.ZeroOrMore };
-        var framing = FramingOption.Create("How messages are framed, and answers are cut.");
+        var framing = WordOption.Create<Framing>("--framing", "How messages are framed, and answers are cut.", "framing");
         var lines = new Option<bool>("--lines") { Description = "Each line of standard input or of a file is a message, without its end." };
         var replies = new Option<int?>("--replies") { Description = "Wait for so many answers, and do not end this side before.", HelpName = "number" };
         var noReply = new Option<bool>("--no-reply") { Description = "Wait for no answer." };
@@ -54,7 +55,7 @@ internal static class SendVerb
             };
             var view = result.GetValue(hex) ? View.Hex : result.GetValue(CommonOptions.Json) ? View.Json : console.IsOutputTerminal ? View.Escaped : View.Exact;
             var isUdp = target.Transport == Transport.Udp;
-            var messages = new MessageSource(console, result.GetValue(text) ?? [], result.GetValue(lines), isWhole: isUdp || options.Framing is not Wire.Framings.Framing.Chunk);
+            var messages = new MessageSource(console, result.GetValue(text) ?? [], result.GetValue(lines), isWhole: isUdp || options.Framing is not Framing.Chunk);
             var incoming = new Incoming(view, result.GetValue(framing), isUdp);
             var dialer = link.Dialer(result, target);
             await (isUdp ? new DatagramSender(console, dialer, options, incoming).RunAsync(messages, token) : new StreamSender(console, dialer, options, incoming).RunAsync(messages, token));
