@@ -129,6 +129,12 @@ internal sealed partial class TftpExchange : IDisposable
     {
         Retries = 0;
         _transfer.IsStalled = false;
+        Prove();
+    }
+
+    /// <summary>The peer has sent what only one can send who hears this transfer.</summary>
+    public void Prove()
+    {
         if (IsProven) return;
         _session.ConfirmPeer();
         _transfer.Prove();

@@ -114,6 +114,7 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
     private void TakeOutOfOrder(ushort block, short ahead)
     {
         if (_received == 0 && ahead < 0) return;
+        exchange.Prove();
         if (ahead < 0)
         {
             // The block that was acknowledged last comes again where the acknowledgement was lost; those before it do not matter.
@@ -123,8 +124,8 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
 
         if (_hasToldGap) return;
         _hasToldGap = true;
-        if (_received == 0) SendAgain();
-        else Acknowledge();
+        // Where it is the first block that is missing: whoever sends the second has the answer to the request already.
+        Acknowledge();
     }
 
     private void Store(ReadOnlySpan<byte> data)

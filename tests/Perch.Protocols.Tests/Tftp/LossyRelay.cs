@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -20,7 +21,10 @@ internal sealed class LossyRelay : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentBag<Task> _tasks = [];
     private readonly ConcurrentBag<Socket> _sockets = [];
+    private readonly PriorityQueue<(Socket Through, byte[] Datagram, EndPoint To), (long Due, long Number)> _flying = new();
+    private readonly SemaphoreSlim _added = new(0);
     private readonly Socket _front;
+    private long _number;
 
     /// <param name="server">The endpoint.</param>
     /// <param name="seed">Of what happens to which datagram.</param>
@@ -33,6 +37,7 @@ internal sealed class LossyRelay : IAsyncDisposable
         (_server, _random, _loss, _doubling, _delay, _jitter) = (server, new(seed), loss, doubling, delay, jitter);
         _front = Open();
         _tasks.Add(ServeAsync());
+        _tasks.Add(FlyAsync());
     }
 
     /// <summary>What the client takes for the server.</summary>
@@ -46,6 +51,7 @@ internal sealed class LossyRelay : IAsyncDisposable
         foreach (var socket in _sockets) socket.Dispose();
         await Task.WhenAll(_tasks);
         _stopping.Dispose();
+        _added.Dispose();
     }
 
     private Socket Open()
@@ -122,19 +128,41 @@ internal sealed class LossyRelay : IAsyncDisposable
 
             for (var copies = _random.NextDouble() < _doubling ? 2 : 1; copies > 0; copies--)
             {
+                // In the order of their sending but for those that take longer.
                 var delay = _delay + (_random.Next(10) == 0 ? _jitter * _random.NextDouble() : TimeSpan.Zero);
-                if (delay == TimeSpan.Zero) Send(through, copy, to);
-                else _tasks.Add(SendLaterAsync(through, copy, to, delay));
+                _flying.Enqueue((through, copy, to), (Stopwatch.GetTimestamp() + (long)(delay.TotalSeconds * Stopwatch.Frequency), _number++));
             }
         }
+
+        _added.Release();
     }
 
-    private async Task SendLaterAsync(Socket through, byte[] datagram, EndPoint to, TimeSpan delay)
+    private async Task FlyAsync()
     {
         try
         {
-            await Task.Delay(delay, _stopping.Token);
-            Send(through, datagram, to);
+            while (true)
+            {
+                TimeSpan? wait = null;
+                lock (_lock)
+                {
+                    while (_flying.TryPeek(out var first, out var due))
+                    {
+                        var now = Stopwatch.GetTimestamp();
+                        if (due.Due > now)
+                        {
+                            wait = Stopwatch.GetElapsedTime(now, due.Due);
+                            break;
+                        }
+
+                        _flying.Dequeue();
+                        Send(first.Through, first.Datagram, first.To);
+                    }
+                }
+
+                // A new one may be due before.
+                await _added.WaitAsync(wait ?? Timeout.InfiniteTimeSpan, _stopping.Token);
+            }
         }
         catch (OperationCanceledException)
         {

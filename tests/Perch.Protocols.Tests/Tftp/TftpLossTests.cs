@@ -22,7 +22,7 @@ public sealed class TftpLossTests
 
         using (var writer = new TftpClient(relay.EndPoint) { BlockSize = blockSize, WindowSize = windowSize, Timeout = Quick }) await writer.WriteAsync("f", bytes);
         Assert.Equal(bytes, await host.Store.ReadAsync("f"));
-        using var reader = new TftpClient(relay.EndPoint) { BlockSize = blockSize, WindowSize = windowSize, Timeout = Quick };
+        using var reader = new TftpClient(relay.EndPoint) { Dallies = true, BlockSize = blockSize, WindowSize = windowSize, Timeout = Quick };
         Assert.Equal(bytes, await reader.ReadAsync("f"));
 
         Assert.True(relay.Lost > 0);
@@ -35,9 +35,9 @@ public sealed class TftpLossTests
     {
         await using var host = await TftpHost.StartAsync("""{ "AllowWrite": true, "Retries": 30 }""");
         await using var relay = new LossyRelay(host.EndPoint, 7, loss: 0.05, doubling: 0.05, delay: TimeSpan.FromMilliseconds(50), jitter: TimeSpan.FromMilliseconds(20));
-        var bytes = FileFolder.Bytes(200_000);
+        var bytes = FileFolder.Bytes(100_000);
         using (var writer = new TftpClient(relay.EndPoint) { BlockSize = 1428, WindowSize = 32, Timeout = TimeSpan.FromMilliseconds(250) }) await writer.WriteAsync("f", bytes);
-        using var reader = new TftpClient(relay.EndPoint) { BlockSize = 1428, WindowSize = 32, Timeout = TimeSpan.FromMilliseconds(250) };
+        using var reader = new TftpClient(relay.EndPoint) { Dallies = true, BlockSize = 1428, WindowSize = 32, Timeout = TimeSpan.FromMilliseconds(250) };
         Assert.Equal(bytes, await reader.ReadAsync("f"));
     }
 
@@ -52,14 +52,16 @@ public sealed class TftpLossTests
         await peer.DataAsync(1);
         peer.Acknowledge(1);
         await peer.DataAsync(2);
-        // Nothing comes any more: 31 seconds are the limit.
-        for (var elapsed = 0; host.Ended("timeout") == 0; elapsed += 50)
+        // Nothing comes any more.
+        while (host.Ended("timeout") == 0)
         {
-            Assert.InRange(elapsed, 0, 120_000);
             time.Advance(TimeSpan.FromMilliseconds(50));
             await Task.Yield();
         }
 
+        for (var again = 0; again < 5; again++) await peer.DataAsync(2);
+        await peer.ErrorAsync(0);
+        Assert.False(peer.HasPacket);
         Assert.Equal(0, host.Active);
     }
 }

@@ -56,9 +56,7 @@ public sealed class TftpReadTests
     }
 
     [Theory]
-    [InlineData(65_535)]
     [InlineData(65_536)]
-    [InlineData(65_537)]
     [InlineData(131_073)]
     public async Task Read_MoreBlocksThanANumberHas_RollsOver(int blocks)
     {
