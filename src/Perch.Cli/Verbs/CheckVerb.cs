@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Perch.Cli.CommandLine;
 using Perch.Cli.Admin;
+using Perch.Cli.CommandLine;
 
 namespace Perch.Cli.Verbs;
 
