@@ -36,5 +36,6 @@ internal sealed class BenchPattern
     /// <summary>So many bytes from a place in the endless pattern; at most <see cref="WindowBytes"/>.</summary>
     public ReadOnlySpan<byte> At(long position, int count) => _bytes.AsSpan((int)(position % _period), count);
 
-    public ReadOnlyMemory<byte> MemoryAt(long position, int count) => _bytes.AsMemory((int)(position % _period), count);
+    /// <summary>Whether it has these bytes anywhere.</summary>
+    public bool Contains(ReadOnlySpan<byte> bytes) => _bytes.AsSpan().IndexOf(bytes) >= 0;
 }

@@ -28,6 +28,9 @@ internal sealed class LoadConnection(int id)
     /// <summary>Bytes of the peer.</summary>
     public long Received { get; set; }
 
+    /// <summary>How much of <see cref="BenchOptions.Prefix"/> stood at the end of what came last.</summary>
+    public int PrefixBytes { get; set; }
+
     /// <summary>Messages that were answered.</summary>
     public long Done { get; set; }
 
@@ -44,6 +47,6 @@ internal sealed class LoadConnection(int id)
     public void Reset()
     {
         (Socket, IsUp, WantsWrite, IsAtLineStart) = (null, false, false, true);
-        (Queued, Sent, Received, Done, Pushed) = (0, 0, 0, 0, 0);
+        (Queued, Sent, Received, Done, Pushed, PrefixBytes) = (0, 0, 0, 0, 0, 0);
     }
 }

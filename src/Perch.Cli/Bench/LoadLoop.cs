@@ -64,10 +64,12 @@ internal abstract class LoadLoop(EndPoint address, BenchOptions options, BenchPr
             foreach (var ready in Poller.Wait(Math.Min(LongestWait, Tick(now)))) Handle(ready);
         }
 
-        var seconds = Math.Max(Stopwatch.GetElapsedTime(measured == 0 ? begin : measured).TotalSeconds, 1e-3);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (measured == 0) throw new CliException(ExitCode.Refused, $"No connection lasted until the measurement: {Progress.FirstError}");
+        var seconds = Math.Max(Stopwatch.GetElapsedTime(measured).TotalSeconds, 1e-3);
         clientCpu = ProcessorTime.OfThisProcess() - clientCpu;
         serverCpu = ProcessorTime.Of(Options.ServerProcess) - serverCpu;
-        if (Progress.IsMeasuring) End(Stopwatch.GetTimestamp());
+        End(Stopwatch.GetTimestamp());
         return new(target, Options, Progress, seconds, connectSeconds, clientCpu, serverCpu, _series);
     }
 

@@ -15,7 +15,6 @@ internal sealed class MessageLoop : LoadLoop
     private const int LongestBacklog = 65536;
     private const long MostTimes = 8_000_000;
 
-    private readonly int _answerBytes;
     private readonly double _step;
     private double _next;
     private int _turn;
@@ -25,7 +24,7 @@ internal sealed class MessageLoop : LoadLoop
     {
         var rate = options.Mode == BenchMode.Hold ? options.Ping * options.Connections : options.Rate;
         _step = rate > 0 ? Stopwatch.Frequency / rate : 0;
-        _answerBytes = options.Prefix.Length + options.Size;
+        if (options.Prefix.Length > 0 && Pattern.Contains(options.Prefix)) throw new CliException(ExitCode.Usage, "--prefix is too short to be told from the content.");
         var backlog = (int)BitOperations.RoundUpToPowerOf2((uint)(rate > 0 ? Math.Clamp(MostTimes / options.Connections / 2, 2, LongestBacklog) : options.Depth + 1));
         foreach (var connection in Connections)
         {
@@ -160,28 +159,48 @@ internal sealed class MessageLoop : LoadLoop
     {
         if (!bytes.SequenceEqual(Pattern.At(connection.Received + connection.Offset, bytes.Length)) || connection.Received + bytes.Length > connection.Sent)
             return Wrong(connection.Received == 0 && bytes.StartsWith("GOT:"u8)
-                ? "The server puts 'GOT:' before what comes back: say so with --prefix GOT: (and --depth 1)."
+                ? "The server puts 'GOT:' before what comes back: say so with --prefix GOT:."
                 : "What came back is not what was sent.");
         connection.Received += bytes.Length;
         connection.Done = connection.Received / Options.Size;
         return true;
     }
 
+    /// <summary>
+    /// A server without framing puts its prefix before what one read brought, wherever that began: it is taken out where it stands. The
+    /// pattern itself does not have it (see the constructor).
+    /// </summary>
     private bool TakePrefixed(LoadConnection connection, ReadOnlySpan<byte> bytes)
     {
-        while (!bytes.IsEmpty)
+        ReadOnlySpan<byte> prefix = Options.Prefix;
+        if (connection.PrefixBytes > 0)
         {
-            var (message, at) = (connection.Received / _answerBytes, (int)(connection.Received % _answerBytes));
-            var isPrefix = at < Options.Prefix.Length;
-            var expected = isPrefix ? Options.Prefix.AsSpan(at) : Pattern.At((message * Options.Size) + at - Options.Prefix.Length + connection.Offset, Math.Min(_answerBytes - at, BenchPattern.WindowBytes));
-            var length = Math.Min(expected.Length, bytes.Length);
-            if (!bytes[..length].SequenceEqual(expected[..length])) return Wrong("What came back is not --prefix and what was sent; with --depth above 1, or messages longer than the server's, a prefix can come elsewhere.");
-            connection.Received += length;
-            bytes = bytes[length..];
+            var rest = prefix[connection.PrefixBytes..];
+            var length = Math.Min(rest.Length, bytes.Length);
+            if (!bytes[..length].SequenceEqual(rest[..length]))
+            {
+                // It was no prefix, but bytes that look like the begin of one.
+                if (!TakeEcho(connection, prefix[..connection.PrefixBytes])) return false;
+                connection.PrefixBytes = 0;
+            }
+            else
+            {
+                connection.PrefixBytes = length == rest.Length ? 0 : connection.PrefixBytes + length;
+                bytes = bytes[length..];
+            }
         }
 
-        connection.Done = connection.Received / _answerBytes;
-        return connection.Done <= connection.Pushed || Wrong("More came back than was sent.");
+        while (bytes.IndexOf(prefix) is var at and >= 0)
+        {
+            if (!TakeEcho(connection, bytes[..at])) return false;
+            bytes = bytes[(at + prefix.Length)..];
+        }
+
+        var tail = connection.PrefixBytes > 0 ? 0 : Math.Min(prefix.Length - 1, bytes.Length);
+        // What is the content that is due is no begin of a prefix: nothing that is complete waits for more.
+        while (tail > 0 && (!bytes.EndsWith(prefix[..tail]) || bytes.SequenceEqual(Pattern.At(connection.Received + connection.Offset, bytes.Length)))) tail--;
+        if (tail > 0) connection.PrefixBytes = tail;
+        return TakeEcho(connection, bytes[..^tail]);
     }
 
     private bool TakeLines(LoadConnection connection, ReadOnlySpan<byte> bytes)

@@ -54,11 +54,14 @@ internal sealed class ConnectSession
             }
 
             await receiving;
+            _editor?.Close();
             if (_console.IsInputTerminal) await _console.SayAsync("The peer has closed the connection.");
-            else if (!_isInputEnded && !sending.IsCompleted) throw new CliException(ExitCode.Cut, "The peer closed the connection before all lines were sent.");
+            // It may have ended its side alone, and take lines still; where it takes none, sending fails.
+            else await sending;
         }
         finally
         {
+            _editor?.Close();
             await ending.CancelAsync();
             await Task.WhenAny(sending, Task.Delay(TimeSpan.FromMilliseconds(50), CancellationToken.None));
             Forget(sending);
@@ -159,7 +162,7 @@ internal sealed class ConnectSession
         }
         catch (ChannelClosedException)
         {
-            // The receiving side tells how it ended.
+            throw new CliException(ExitCode.Cut, "The peer closed the connection before it had answered.");
         }
     }
 

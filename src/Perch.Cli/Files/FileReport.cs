@@ -9,7 +9,10 @@ using Perch.Wire.Files;
 namespace Perch.Cli.Files;
 
 /// <summary>Prints results and lists: a line each, for people or as JSON.</summary>
-internal sealed class FileReport(CliConsole console, bool isJson)
+/// <param name="console">Where to.</param>
+/// <param name="isJson">Whether lines are objects.</param>
+/// <param name="screen">Has bars on the same terminal, perhaps.</param>
+internal sealed class FileReport(CliConsole console, bool isJson, TransferScreen? screen = null)
 {
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -17,8 +20,8 @@ internal sealed class FileReport(CliConsole console, bool isJson)
     /// <param name="toError">Where standard output has the file itself.</param>
     public async Task TellAsync(TransferResult result, bool toError = false)
     {
-        if (toError) await console.SayAsync($"{PeerText.Escape(result.Name.Value, int.MaxValue)}: {ByteSize.Format(result.Length)}, sha256 {result.Sha256}");
-        else if (!isJson) await console.Out.WriteLineAsync($"{result.Outcome,-9} {ByteSize.Format(result.Length),10}  {result.Sha256[..16]}  {PeerText.Escape(result.Name.Value, int.MaxValue)}");
+        if (toError) await SayAsync($"{PeerText.Escape(result.Name.Value, int.MaxValue)}: {ByteSize.Format(result.Length)}, sha256 {result.Sha256}");
+        else if (!isJson) await PrintAsync($"{result.Outcome,-9} {ByteSize.Format(result.Length),10}  {result.Sha256[..16]}  {PeerText.Escape(result.Name.Value, int.MaxValue)}");
         else
         {
             WriteJson(json =>
@@ -69,7 +72,11 @@ internal sealed class FileReport(CliConsole console, bool isJson)
         });
     }
 
-    public Task FailAsync(Failure failure) => console.SayAsync($"perch: {failure.Text}");
+    public Task FailAsync(Failure failure) => SayAsync($"perch: {failure.Text}");
+
+    private Task SayAsync(string line) => screen?.TryPrint(line, isTerminal: true) == true ? Task.CompletedTask : console.SayAsync(line);
+
+    private Task PrintAsync(string line) => screen?.TryPrint(line, console.IsOutputTerminal) == true ? Task.CompletedTask : console.Out.WriteLineAsync(line);
 
     private void WriteJson(Action<Utf8JsonWriter> members)
     {
@@ -81,6 +88,7 @@ internal sealed class FileReport(CliConsole console, bool isJson)
             json.WriteEndObject();
         }
 
+        if (screen?.TryPrint(System.Text.Encoding.UTF8.GetString(output.WrittenSpan), console.IsOutputTerminal) == true) return;
         console.Output.Write([.. output.WrittenSpan, (byte)'\n']);
         console.Output.Flush();
     }

@@ -9,6 +9,7 @@ internal sealed class TransferScreen(CliConsole console)
     private const int MostLabelChars = 40;
 
     private ProgressContext? _progress;
+    private IAnsiConsole? _terminal;
 
     public async Task ShowAsync(Func<Task> work)
     {
@@ -23,9 +24,19 @@ internal sealed class TransferScreen(CliConsole console)
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
             .StartAsync(async context =>
             {
-                _progress = context;
+                (_progress, _terminal) = (context, terminal);
                 await work();
             });
+        _terminal = null;
+    }
+
+    /// <summary>Prints a line above the bars, where there are any on the terminal that <paramref name="isTerminal"/> speaks of.</summary>
+    /// <returns>False where there are none: then the line goes where it would have gone.</returns>
+    public bool TryPrint(string line, bool isTerminal)
+    {
+        if (_terminal is not { } terminal || !isTerminal) return false;
+        terminal.WriteLine(line);
+        return true;
     }
 
     /// <summary>One more transfer; null where nobody watches.</summary>

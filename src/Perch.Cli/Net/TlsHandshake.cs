@@ -27,7 +27,8 @@ internal sealed class TlsHandshake(TlsSettings settings, string host)
         {
             await ssl.DisposeAsync();
             var cause = _fault ?? PeerText.Escape(exception.GetBaseException().Message, 300).TrimEnd('.');
-            if (exception is IOException && _fault is null) cause = $"the peer ended the handshake; does it speak TLS? ({cause})";
+            // With an alert of the peer there is an inner exception that has it.
+            if (_fault is null && exception.InnerException is null) cause = $"does the peer speak TLS? ({cause})";
             throw new CliException(ExitCode.Tls, $"TLS with {PeerText.Escape(ServerName)} failed: {cause}.");
         }
         catch

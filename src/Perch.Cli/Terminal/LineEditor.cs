@@ -70,6 +70,15 @@ internal sealed class LineEditor(TextWriter terminal, string prompt, Func<Consol
         }
     }
 
+    /// <summary>The session is over: a line that is being edited is left as it is, and what follows begins on the next.</summary>
+    public void Close()
+    {
+        lock (_drawing)
+        {
+            if (_isEditing) Leave(null);
+        }
+    }
+
     private string? Leave(string? line)
     {
         _isEditing = false;

@@ -25,8 +25,8 @@ internal static class BenchVerb
         with it, and hides. Open loop (--rate): messages go at their times whatever the server does, and latency counts from the time at which
         a message should have gone.
 
-        A server that puts something before each answer (Perch's echo: GOT:) needs --prefix, and --depth 1 where it echoes what one read
-        brought. The load runs on one thread; --pid shows what the server spends (Linux).
+        A server that puts something before what it sends back (Perch's echo: GOT:) needs --prefix. The load runs on one thread; --pid shows what the
+        server spends (Linux).
 
         Exit code 1: there were errors, or wrong content.
 

@@ -37,8 +37,9 @@ internal static class GetVerb
             var to = result.GetValue(local);
             var options = transfer.Read(result);
             var dialer = link.Dialer(result, target);
-            var report = new FileReport(console, result.GetValue(CommonOptions.Json));
-            using var run = new TransferRun(dialer, to == "-" ? options with { Retries = 0, Parallel = 1 } : options, new(console), done => report.TellAsync(done, toError: to == "-"), report.FailAsync);
+            var screen = new TransferScreen(console);
+            var report = new FileReport(console, result.GetValue(CommonOptions.Json), screen);
+            using var run = new TransferRun(dialer, to == "-" ? options with { Retries = 0, Parallel = 1 } : options, screen, done => report.TellAsync(done, toError: to == "-"), report.FailAsync);
             if (to == "-") return await run.RunAsync(One(RemoteNames.Parse(target), (remote, name, meter, cancel) => Downloader.PipeAsync(remote, name, console.Output, meter, cancel)), token);
             if (target.Path.EndsWith('/') || target.Path.Length == 0) return await run.RunAsync(All(dialer, target.Path, to ?? ".", options, token), token);
             var path = LocalPath(target.Path, to);

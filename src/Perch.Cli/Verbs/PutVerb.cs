@@ -37,9 +37,10 @@ internal static class PutVerb
             var isWholeName = target.Path.Length > 0 && !target.Path.EndsWith('/');
             if (isWholeName && paths.Length > 1) throw new CliException(ExitCode.Usage, "Several files need a folder: end the URL with a slash.");
             var options = transfer.Read(result);
-            var report = new FileReport(console, result.GetValue(CommonOptions.Json));
+            var screen = new TransferScreen(console);
+            var report = new FileReport(console, result.GetValue(CommonOptions.Json), screen);
             var walked = 0;
-            using var run = new TransferRun(link.Dialer(result, target), options, new(console), done => report.TellAsync(done), report.FailAsync);
+            using var run = new TransferRun(link.Dialer(result, target), options, screen, done => report.TellAsync(done), report.FailAsync);
             var code = await run.RunAsync(Jobs(), token);
             return code != 0 ? code : walked;
 

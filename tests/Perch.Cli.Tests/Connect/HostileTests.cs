@@ -64,6 +64,13 @@ public sealed class HostileTests
         (await CliRun.RunWithAsync("one\ntwo\n", "connect", $"hello://{peer.Address}", "--timeout", "200ms")).AssertFailed(ExitCode.TimedOut, "--timeout");
     }
 
+    [Fact]
+    public async Task Hello_ThatClosesBeforeItsAnswer_IsACut()
+    {
+        await using var peer = Peer.Saying("");
+        (await CliRun.RunWithAsync("one\ntwo\n", "connect", $"hello://{peer.Address}")).AssertFailed(ExitCode.Cut, "before it had answered");
+    }
+
     [Theory]
     [InlineData("connect")]
     [InlineData("send")]

@@ -24,6 +24,10 @@ public sealed class ClientRecordTests
         try
         {
             await using var client = PerchClient.Start(work.Root, "record", $"record://127.0.0.1:{await server.Admin.GetPortAsync("lines")}");
+            // A client that never reached its server gives up at once, as it should.
+            await WriteAsync(client.Input, 0, sent = 10);
+            var first = server.Admin;
+            await Poll.UntilAsync(async () => (await first.GetMetricsAsync()).Sum("perch_records_stored_total") == sent, () => "the first lines are stored");
             for (var kill = 0; kill < KillTests.Kills; kill++)
             {
                 var until = sent + random.Next(200, 3000);
