@@ -52,7 +52,7 @@ internal sealed class TftpOptions : IValidatableObject
     [Range(1, 100)]
     public int Retries { get; set; } = 5;
 
-    /// <summary>Most transfers at once; the next is told to try again. Default 256; each may take 600 KiB.</summary>
+    /// <summary>Most transfers at once; the next is told to try again. Default 256; each may take 800 KiB.</summary>
     [Range(1, 100_000)]
     public int MaxTransfers { get; set; } = 256;
 
