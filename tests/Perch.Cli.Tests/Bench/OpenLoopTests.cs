@@ -34,7 +34,8 @@ public sealed class OpenLoopTests
         // At 2,000 a second 500 messages fall into a stall: far more than one in a thousand has to wait for most of it.
         Assert.True(Latency(open, "p99.9") > (StallMilliseconds - 50) * 1000, open.Output);
         Assert.True(Latency(open, "p90") > 10_000, open.Output);
-        Assert.True(Latency(closed, "p99.9") < Latency(open, "p99.9") / 4, closed.Output);
+        // Two messages of all that it sent met a stall.
+        Assert.True(Latency(closed, "p99") < Latency(open, "p99") / 4, closed.Output);
     }
 
     private static double Latency(CliRun run, string name) => JsonNode.Parse(run.Output)!["latencyMicroseconds"]![name]!.GetValue<double>();

@@ -1,22 +1,15 @@
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Perch.FunctionalTests.Hosting;
 
 namespace Perch.FunctionalTests.Cli;
 
-/// <summary><c>perch put|get|ls|stat|rm</c> and the real server. <c>PERCH_CUTS</c> sets how often a transfer is cut off (20 where it is not set).</summary>
+/// <summary><c>perch put|get|ls|stat|rm</c> and the real server.</summary>
 public sealed class ClientFileTests
 {
     private const int Sigterm = ServerProcess.Sigterm;
-    private const int UnreachableCode = 4;
-    private const int CutCode = 7;
 
-    private static readonly int Cuts = int.Parse(Environment.GetEnvironmentVariable("PERCH_CUTS") ?? "20", CultureInfo.InvariantCulture);
-
-    private static ServerSettings Settings(int port = 0) => new ServerSettings { Log = "Warning" }.With("files", $$"""{ "Port": {{port}}, "Protocol": "files" }""");
+    private static ServerSettings Settings() => new ServerSettings { Log = "Warning" }.With("files", """{ "Port": 0, "Protocol": "files" }""");
 
     [Fact]
     public async Task Folder_PutListedFetchedAndDeleted_IsTheSame()
@@ -105,67 +98,6 @@ public sealed class ClientFileTests
         Assert.Empty(Directory.GetFiles(work.Root, "*.part"));
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Transfer_WithEitherSideKilled_FinishesWithTheRightHash(bool isPut)
-    {
-        const int Length = 24 * 1024 * 1024;
-        // About the time of one cut: so that the cuts fall into the transfer.
-        var rate = $"{Length / 1024 / Math.Max(1, Cuts) * 5}k";
-        var random = new Random(isPut ? 1 : 2);
-        var bytes = Random(Length);
-        using var work = new ServerFolder();
-        using var folder = new ServerFolder(Settings(FreePort()));
-        var server = await ServerProcess.StartAsync(folder);
-        var url = $"files://127.0.0.1:{await server.Admin.GetPortAsync("files")}/a";
-        Write(Path.Combine(work.Root, "source"), bytes);
-        if (!isPut) await PerchClient.SucceedAsync(work.Root, "put", url, "source");
-        string[] arguments = isPut ? ["put", url, "source", "--limit-rate", rate] : ["get", url, "back", "--limit-rate", rate];
-        var client = PerchClient.Start(work.Root, arguments);
-        var cuts = 0;
-        try
-        {
-            for (; cuts < Cuts && !IsDone(); cuts++)
-            {
-                // The moment is what is random here, not a wait for something.
-                await Task.Delay(random.Next(20, 300));
-                if (random.Next(2) == 0)
-                {
-                    if (!client.HasExited) client.Signal(ServerProcess.Sigkill);
-                    await client.DisposeAsync();
-                    client = PerchClient.Start(work.Root, arguments);
-                }
-                else
-                {
-                    server.Signal(ServerProcess.Sigkill);
-                    await server.WaitForExitAsync();
-                    await server.DisposeAsync();
-                    server = await ServerProcess.StartAsync(folder);
-                }
-            }
-
-            for (var ended = await client.EndAsync(); ended.ExitCode != 0; ended = await client.EndAsync())
-            {
-                // One that found no server when it began ends at once, and is begun again.
-                Assert.True(ended.ExitCode is UnreachableCode or CutCode, ended.Errors);
-                await client.DisposeAsync();
-                client = PerchClient.Start(work.Root, arguments);
-            }
-
-            Assert.True(cuts >= Cuts / 2, $"It was done after {cuts} cuts.");
-            if (isPut) await PerchClient.SucceedAsync(work.Root, "get", url, "back");
-            Assert.Equal(Convert.ToHexString(SHA256.HashData(bytes)), Convert.ToHexString(SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(work.Root, "back")))));
-        }
-        finally
-        {
-            await client.DisposeAsync();
-            await server.DisposeAsync();
-        }
-
-        bool IsDone() => client is { HasExited: true, ExitCode: 0 };
-    }
-
     [Fact]
     public async Task Put_StoppedByASignal_SaysSoAndIsResumed()
     {
@@ -191,13 +123,5 @@ public sealed class ClientFileTests
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllBytes(path, bytes);
-    }
-
-    /// <summary>A server that is started again has to be found where it was.</summary>
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Perch.FunctionalTests.Hosting;
 using Perch.FunctionalTests.Record;
@@ -16,7 +14,7 @@ public sealed class ClientRecordTests
     [Fact]
     public async Task Record_WhileTheServerIsKilled_StoresEachLineOnce()
     {
-        using var folder = new ServerFolder(Settings(FreePort()));
+        using var folder = new ServerFolder(Settings(FreePort.Find()));
         using var work = new ServerFolder();
         var random = new Random(6);
         var server = await ServerProcess.StartAsync(folder);
@@ -24,10 +22,9 @@ public sealed class ClientRecordTests
         try
         {
             await using var client = PerchClient.Start(work.Root, "record", $"record://127.0.0.1:{await server.Admin.GetPortAsync("lines")}");
-            // A client that never reached its server gives up at once, as it should.
-            await WriteAsync(client.Input, 0, sent = 10);
-            var first = server.Admin;
-            await Poll.UntilAsync(async () => (await first.GetMetricsAsync()).Sum("perch_records_stored_total") == sent, () => "the first lines are stored");
+            // Only a connection that has been there is opened again.
+            await WriteAsync(client.Input, sent, ++sent);
+            await Poll.UntilAsync(async () => (await server.Admin.GetMetricsAsync()).Sum("perch_records_stored_total") > 0, () => "the first line is stored");
             for (var kill = 0; kill < KillTests.Kills; kill++)
             {
                 var until = sent + random.Next(200, 3000);
@@ -145,13 +142,5 @@ public sealed class ClientRecordTests
         for (var number = from; number < to; number++) lines.Append(CultureInfo.InvariantCulture, $"line {number}\n");
         await input.WriteAsync(Encoding.ASCII.GetBytes(lines.ToString()));
         await input.FlushAsync();
-    }
-
-    /// <summary>A server that is started again has to be found where it was.</summary>
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }
