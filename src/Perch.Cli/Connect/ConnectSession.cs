@@ -141,7 +141,7 @@ internal sealed class ConnectSession
                 // Only an answer to what is sent now lets the next line go.
             }
 
-            await link.WriteAsync(Outgoing.Frame(_framing, bytes.Span), cancellationToken);
+            await link.WriteAsync(Outgoing.Frame(_framing, bytes.Span), _dialer.Timeout, cancellationToken);
             if (_isHello && _editor is null) await AwaitReplyAsync(cancellationToken);
         }
 

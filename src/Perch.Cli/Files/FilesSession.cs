@@ -120,17 +120,7 @@ internal sealed class FilesSession(Link link, TimeSpan timeout) : IRemoteFiles
             var read = await content.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), cancellationToken);
             if (read == 0) throw new CliException(ExitCode.LocalFile, "The file became shorter while it was sent; send it again.");
             await meter.AdvanceAsync(read, cancellationToken);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(patience);
-            try
-            {
-                await link.WriteAsync(buffer.AsMemory(0, read), limit.Token);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                throw Silence(patience);
-            }
-
+            await link.WriteAsync(buffer.AsMemory(0, read), patience, cancellationToken);
             left -= read;
         }
     }

@@ -71,6 +71,22 @@ internal sealed class Link : IAsyncDisposable
         }
     }
 
+    /// <summary>As <see cref="WriteAsync(ReadOnlyMemory{byte}, CancellationToken)"/>; the peer has to take it within <paramref name="timeout"/>.</summary>
+    /// <exception cref="CliException"><see cref="ExitCode.TimedOut"/>.</exception>
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(timeout);
+        try
+        {
+            await WriteAsync(bytes, limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CliException(ExitCode.TimedOut, $"The peer took nothing for {timeout.TotalSeconds:0.###} s (--timeout).");
+        }
+    }
+
     /// <summary>Says that nothing more comes from this side; the peer may go on.</summary>
     public async Task EndInputAsync()
     {

@@ -43,7 +43,7 @@ internal sealed class StreamSender(CliConsole console, Dialer dialer, SendOption
                 throw new CliException(ExitCode.Cut, "The peer closed the connection before all was sent.");
             }
 
-            await link.WriteAsync(Outgoing.Frame(options.Framing, message.Span), cancellationToken);
+            await link.WriteAsync(Outgoing.Frame(options.Framing, message.Span), dialer.Timeout, cancellationToken);
         }
 
         _isSent = true;

@@ -43,6 +43,16 @@ public sealed class HostileTests
         run.AssertFailed(ExitCode.TimedOut, "--timeout");
     }
 
+    [Theory]
+    [InlineData("connect")]
+    [InlineData("send")]
+    public async Task NeverReads_TimesOut(string verb)
+    {
+        await using var peer = Peer.Silent();
+        var run = await CliRun.RunWithAsync(new string('x', 15_000_000) + "\n", verb, peer.Address, "--timeout", "300ms");
+        run.AssertFailed(ExitCode.TimedOut, "The peer took nothing for 0.3 s");
+    }
+
     [Fact]
     public async Task TlsHandshake_ThatIsNeverAnswered_TimesOut()
     {
