@@ -17,6 +17,12 @@ if (args is ["records-lone"])
     return 0;
 }
 
+if (args is ["udp-flood"])
+{
+    await new FloodComparison(rounds: 7, TimeSpan.FromSeconds(2)).RunAsync();
+    return 0;
+}
+
 if (args is ["files", ..] && args.Length <= 2)
 {
     await new FileComparison(args.Length == 2 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 1024, rounds: 5).RunAsync();
@@ -46,6 +52,7 @@ if (args.Length % 2 == 1 || options.Keys.Except(["--servers", "--case", "--round
           --servers {string.Join(',', ServerProcess.Names)} (default bare,perch)
           --case {string.Join('|', BenchCase.All.Keys)} (default echo)
           records, records-lone: the record endpoint against bare loops over SQLite; many lines, or one at a time
+          udp-flood: what TCP clients wait while garbage comes over UDP, against what they wait in quiet
           files [MEBIBYTES]: a file up and down (default 1024), against socat, nginx and vsftpd, in TMPDIR
           records-postgres CONNECTIONSTRING: the record endpoint over PostgreSQL against a bare COPY
           records-rows [ROWS]: records with so many rows (default 10,000,000) against 10,000, in TMPDIR

@@ -8,7 +8,7 @@ namespace Perch.Benchmarks;
 /// <summary>A server in a process of its own, on Linux held to processor 0: start the comparison on another one.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-files", "perch-udp", "c-udp", "plain-udp"];
+    public static readonly string[] Names = ["bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-files", "perch-udp", "perch-flood", "c-udp", "go-udp", "plain-udp"];
 
     private const string AdminLabel = "Now listening on: ";
 
@@ -48,7 +48,12 @@ internal sealed class ServerProcess : IDisposable
         string[] arguments = isPerch ? ["--contentRoot", folder.FullName] : ["serve", name];
         if (isPerch) await File.WriteAllTextAsync(Path.Combine(folder.FullName, "appsettings.json"), Settings(name));
 
-        string[] command = name == "c-udp" ? [await CompiledServer.CompileAsync("udp-echo.c", folder)] : ["dotnet", assembly, .. arguments];
+        string[] command = name switch
+        {
+            "c-udp" => [await CompiledServer.CompileAsync("udp-echo.c", folder)],
+            "go-udp" => [await CompiledServer.CompileAsync("udp-echo.go", folder)],
+            _ => ["dotnet", assembly, .. arguments],
+        };
         // What others do in several processes is not held to one processor here.
         if (OperatingSystem.IsLinux() && name != "perch-files") command = ["taskset", "-c", "0", .. command];
         var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, UseShellExecute = false })!;
@@ -87,6 +92,11 @@ internal sealed class ServerProcess : IDisposable
             {
                 "perch-discard" => new() { ["bench"] = new { Port = 0, Protocol = "discard" } },
                 "perch-record" => new() { ["bench"] = Record, ["other"] = Record },
+                "perch-flood" => new()
+                {
+                    ["bench"] = new { Port = 0, Protocol = "echo", Options = new { Prefix = "" } },
+                    ["flooded"] = new { Port = 0, Transport = "Udp", Protocol = "echo", Options = new { Prefix = "" } },
+                },
                 "perch-files" => new() { ["bench"] = new { Port = 0, Protocol = "files" } },
                 _ => new Dictionary<string, object>
                 {

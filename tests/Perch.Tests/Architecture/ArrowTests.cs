@@ -2,13 +2,14 @@ using System.Xml.Linq;
 
 namespace Perch.Tests.Architecture;
 
-/// <summary>References run one way: Wire, Perch, Protocols, Server.</summary>
+/// <summary>References run one way: Wire, Perch, Protocols, Server; and Wire, Cli.</summary>
 public sealed class ArrowTests
 {
     [Theory]
     [InlineData("Perch.Wire")]
     [InlineData("Perch", "Perch.Wire")]
     [InlineData("Perch.Protocols", "Perch", "Perch.Wire")]
+    [InlineData("Perch.Cli", "Perch.Wire")]
     public void Project_References_FollowTheArrows(string project, params string[] allowed)
     {
         var references = References(project, "ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path)).ToList();
@@ -21,6 +22,7 @@ public sealed class ArrowTests
     [InlineData("Perch.Wire")]
     [InlineData("Perch")]
     [InlineData("Perch.Protocols")]
+    [InlineData("Perch.Cli")]
     public void Project_Packages_KnowNoLoggerAndNoExporter(string project) =>
         Assert.DoesNotContain(References(project, "PackageReference"), IsTheServers);
 
