@@ -4,7 +4,10 @@ using System.Text;
 
 namespace Perch.Cli.Tests.Hosting;
 
-/// <summary>A server that does to each connection what a test says.</summary>
+/// <summary>
+/// A server that does to each connection what a test says. It accepts on a thread of its own: tests that run side by side keep the
+/// pool's busy, and a load is measured within a moment.
+/// </summary>
 internal sealed class Peer : IAsyncDisposable
 {
     private readonly Socket _listener;
@@ -19,7 +22,7 @@ internal sealed class Peer : IAsyncDisposable
         _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _listener.Listen();
-        _accepting = AcceptAsync();
+        _accepting = OnThread(Accept);
     }
 
     public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
@@ -28,8 +31,12 @@ internal sealed class Peer : IAsyncDisposable
 
     public int Connections => _serving.Count;
 
-    /// <summary>Sends back what comes.</summary>
-    public static Peer Echo() => new(static async (stream, token) => await stream.CopyToAsync(stream, token));
+    /// <summary>Sends back what comes, with a thread for each connection.</summary>
+    public static Peer Echo() => new(static async (stream, token) =>
+    {
+        await using var ending = token.UnsafeRegister(static stream => ((NetworkStream)stream!).Dispose(), stream);
+        await OnThread(() => stream.CopyTo(stream));
+    });
 
     /// <summary>Sends this and closes in order.</summary>
     public static Peer Saying(string text) => Saying(Encoding.UTF8.GetBytes(text));
@@ -44,6 +51,9 @@ internal sealed class Peer : IAsyncDisposable
 
     /// <summary>Takes everything and says nothing.</summary>
     public static Peer Silent() => new(static (stream, token) => Task.Delay(Timeout.Infinite, token));
+
+    /// <summary>Runs what blocks.</summary>
+    public static Task OnThread(Action action) => Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     public static void Reset(NetworkStream stream)
     {
@@ -60,17 +70,13 @@ internal sealed class Peer : IAsyncDisposable
         _ending.Dispose();
     }
 
-    private async Task AcceptAsync()
+    private void Accept()
     {
         try
         {
-            while (true)
-            {
-                var socket = await _listener.AcceptAsync(_ending.Token);
-                _serving.Add(ServeAsync(socket));
-            }
+            while (true) _serving.Add(ServeAsync(_listener.Accept()));
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
             // The test is over.
         }
