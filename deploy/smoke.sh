@@ -44,6 +44,10 @@ check "reply on 9999 answers and closes" "データ送信" "$(talk 9999 100 x)"
 check "bytes on 9994" "01020304" "$(talk 9994 4 '' | hex)"
 check "record on 9998 stores and answers" "データ送信とDB保存完了" "$(talk 9998 100 x)"
 check "record on 9997 numbers lines" "OK " "$(talk 9997 3 $'line\n')"
+check "files on 9995 stores" "OK 3 " "$(talk 9995 5 $'PUT smoke.txt 3\nabc')"
+check "files on 9995 gives back" "abc" "$(talk 9995 88 $'GET smoke.txt\n' | tail -c 3)"
+curl -s -o /dev/null --max-time 5 "tftp://$HOST:6969/no-such-file" && tftp=0 || tftp=$?
+check "tftp on 6969 over UDP says that there is no such file" "68" "$tftp"
 check "live" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/live")"
 check "ready" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/ready")"
 

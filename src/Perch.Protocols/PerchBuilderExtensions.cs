@@ -7,6 +7,7 @@ using Perch.Protocols.Files;
 using Perch.Protocols.Hello;
 using Perch.Protocols.Record;
 using Perch.Protocols.Reply;
+using Perch.Protocols.Tftp;
 
 namespace Perch.Protocols;
 
@@ -17,6 +18,7 @@ public static class PerchBuilderExtensions
     public static PerchBuilder AddBuiltInProtocols(this PerchBuilder builder) => builder
         .AddRecords()
         .AddFiles()
+        .AddTftp()
         .AddProtocol<EchoHandler, EchoOptions>("echo")
         .AddProtocol<EchoConversationHandler, EchoOptions>("echo-conversation")
         .AddProtocol<EchoBlockingHandler, EchoBlockingOptions>("echo-blocking")

@@ -1,12 +1,12 @@
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests;
 
@@ -49,16 +49,5 @@ internal sealed class ProtocolHost : IAsyncDisposable
     {
         await _pipeline.RetireAsync();
         await _services.DisposeAsync();
-    }
-
-    private sealed class NoFiles : IHostEnvironment
-    {
-        public string ApplicationName { get; set; } = "test";
-
-        public IFileProvider ContentRootFileProvider { get; set; } = new NullFileProvider();
-
-        public string ContentRootPath { get; set; } = "/";
-
-        public string EnvironmentName { get; set; } = "Test";
     }
 }

@@ -21,5 +21,7 @@ internal sealed class FileStoreException(string code, string text, string? detai
 
     public static FileStoreException Full(string detail, Exception? inner = null) => new("full", "there is no space left, try again later", detail, inner);
 
+    public static FileStoreException Exists() => new("exists", "a file has this name");
+
     public static FileStoreException Offset(long have) => new("offset", $"{have} bytes are there, go on from there or from 0");
 }

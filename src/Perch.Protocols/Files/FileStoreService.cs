@@ -159,7 +159,7 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
 
     private static partial class Log
     {
-        [LoggerMessage(4510, LogLevel.Error, "Files cannot be stored ({Code}): {Problem}. Their senders are told; the store is tried once a second", EventName = "FileStoreFailed")]
+        [LoggerMessage(4510, LogLevel.Error, "Files cannot be stored ({Code}); their senders are told so, and the store is tried once a second: {Problem}", EventName = "FileStoreFailed")]
         public static partial void Failed(ILogger logger, string code, string problem, Exception? exception);
 
         [LoggerMessage(4511, LogLevel.Information, "Files are stored again", EventName = "FileStoreMended")]

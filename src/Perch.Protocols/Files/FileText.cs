@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using Microsoft.AspNetCore.Connections;
 
 namespace Perch.Protocols.Files;
 
@@ -15,15 +13,4 @@ internal static class FileText
 
     /// <summary>A line of <c>LIST</c>.</summary>
     public static string Line(StoredFile file) => string.Create(CultureInfo.InvariantCulture, $"{file.Length} {file.Sha256} {Time(file.Modified)} {file.Name}");
-}
-
-/// <summary>Who uploads.</summary>
-internal static class FilePeer
-{
-    public static string Describe(ConnectionContext connection) => connection.RemoteEndPoint switch
-    {
-        IPEndPoint { Address.IsIPv4MappedToIPv6: true } ip => new IPEndPoint(ip.Address.MapToIPv4(), ip.Port).ToString(),
-        IPEndPoint ip => ip.ToString(),
-        _ => "unix",
-    };
 }

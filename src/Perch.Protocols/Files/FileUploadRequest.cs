@@ -14,6 +14,9 @@ internal sealed record FileUploadRequest(FileName Name)
     /// <summary>The hash that the whole file must have, in lower-case digits, or null.</summary>
     public string? Sha256 { get; init; }
 
+    /// <summary>Whether a file of this name refuses it, at the begin and when it is published. Default false: it is replaced.</summary>
+    public bool OnlyNew { get; init; }
+
     /// <summary>The endpoint that takes it.</summary>
     public string Endpoint { get; init; } = "";
 

@@ -167,7 +167,7 @@ internal sealed partial class FilesSession
         var store = await _files.GetAsync();
         if (body.Left > 0 && _output.UnflushedBytes > 0) await FlushAsync();
         await using var upload = await store.BeginAsync(
-            new(command.Name!) { Length = command.Length, Offset = command.Offset, Sha256 = command.Sha256, Endpoint = _endpoint, Remote = FilePeer.Describe(_connection) },
+            new(command.Name!) { Length = command.Length, Offset = command.Offset, Sha256 = command.Sha256, Endpoint = _endpoint, Remote = _feature?.Peer ?? "" },
             CancellationToken.None);
         await body.ReceiveAsync(upload, transfer);
         return await upload.CompleteAsync();

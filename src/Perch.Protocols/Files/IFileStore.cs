@@ -25,7 +25,7 @@ internal interface IFileStore : IAsyncDisposable
     /// the one that is completed last keeps the name.
     /// </summary>
     /// <exception cref="FileStoreException">
-    /// <c>quota</c>, <c>full</c>, <c>conflict</c>; <c>offset</c>, where the unfinished upload has fewer bytes, or cannot be
+    /// <c>quota</c>, <c>full</c>, <c>conflict</c>; <c>exists</c>, where only a new name is wanted; <c>offset</c>, where the unfinished upload has fewer bytes, or cannot be
     /// cut there; <c>unavailable</c>.
     /// </exception>
     Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken);

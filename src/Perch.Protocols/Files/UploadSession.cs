@@ -64,7 +64,7 @@ internal sealed partial class UploadSession(ConnectionContext connection, Upload
         var store = await files.GetAsync();
         var leaf = NewLeaf(time.GetUtcNow());
         if (!FileName.TryParse(options.Folder.Length == 0 ? leaf : $"{options.Folder}/{leaf}", out var name, out var fault)) throw new InvalidOperationException(fault);
-        await using var upload = await store.BeginAsync(new(name) { Endpoint = Endpoint, Remote = FilePeer.Describe(connection) }, CancellationToken.None);
+        await using var upload = await store.BeginAsync(new(name) { Endpoint = Endpoint, Remote = _feature?.Peer ?? "" }, CancellationToken.None);
         try
         {
             for (var isCompleted = false; !isCompleted;)

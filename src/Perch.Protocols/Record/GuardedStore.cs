@@ -25,7 +25,7 @@ internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics met
     /// <returns>Null where the group is durable.</returns>
     public async Task<RecordStoreException?> AppendAsync(IReadOnlyList<RecordBatch> group)
     {
-        if (!await MendAsync()) return _failure;
+        if (await MendAsync() is { } failure) return failure;
         var started = time.GetTimestamp();
         try
         {
@@ -42,15 +42,18 @@ internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics met
     }
 
     /// <summary>Opens the store where it is not open, and finds out whether it works where it failed.</summary>
-    /// <returns>Whether it works, as far as is known.</returns>
-    public async ValueTask<bool> MendAsync()
+    /// <returns>
+    /// Null where it works, as far as is known; else why not, and not what <see cref="Failure"/> says by the time that the caller
+    /// looks: another lane may have mended it, and nothing was stored for this one.
+    /// </returns>
+    public async ValueTask<RecordStoreException?> MendAsync()
     {
-        if (_isOpen && _failure is null) return true;
+        if (_isOpen && _failure is null) return null;
         await _mending.WaitAsync();
         try
         {
-            if (_isOpen && _failure is null) return true;
-            return time.GetTimestamp() >= _nextTry && await TryMendAsync();
+            if (_isOpen && _failure is null) return null;
+            return _failure is { } failure && time.GetTimestamp() < _nextTry ? failure : await TryMendAsync();
         }
         finally
         {
@@ -80,7 +83,7 @@ internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics met
 
     public void Dispose() => _mending.Dispose();
 
-    private async Task<bool> TryMendAsync()
+    private async Task<RecordStoreException?> TryMendAsync()
     {
         try
         {
@@ -88,14 +91,13 @@ internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics met
             if (_failure is not null) await store.ProbeAsync(CancellationToken.None);
             _isOpen = true;
             _failure = null;
-            return true;
+            return null;
         }
         catch (Exception exception)
         {
-            Fail(exception);
             // From now on: it may have waited for a lock, and what gathered meanwhile is refused at once.
             _nextTry = time.GetTimestamp() + _tick;
-            return false;
+            return Fail(exception);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Net;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -46,7 +45,7 @@ internal sealed class RecordSession : IDisposable
         _queue = writer.NextQueue();
         _feature = connection.Features.Get<IPerchConnectionFeature>();
         _draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
-        _remote = connection.RemoteEndPoint is IPEndPoint remote ? remote.ToString() : "unix";
+        _remote = _feature?.Peer ?? "";
         _slots = new(options.MaxInFlight);
     }
 

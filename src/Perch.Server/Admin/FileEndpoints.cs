@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
@@ -97,7 +98,7 @@ internal static class FileEndpoints
         {
             var store = await files.GetAsync();
             await using var upload = await store.BeginAsync(
-                new(parsed) { Length = context.Request.ContentLength, Sha256 = sha256, Endpoint = Admin, Remote = $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}" },
+                new(parsed) { Length = context.Request.ContentLength, Sha256 = sha256, Endpoint = Admin, Remote = Peer(context.Connection) },
                 context.RequestAborted);
             var file = await ReceiveAsync(context.Request, upload, transfer);
             transfer.Outcome = "completed";
@@ -110,6 +111,10 @@ internal static class FileEndpoints
             return Refuse(files, exception);
         }
     }
+
+    private static string Peer(ConnectionInfo connection) => connection.RemoteIpAddress is { } address
+        ? new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, connection.RemotePort).ToString()
+        : "unix";
 
     private static async Task<StoredFile> ReceiveAsync(HttpRequest request, IFileUpload upload, FileMetrics.FileTransfer transfer)
     {

@@ -13,6 +13,9 @@ public interface IPerchConnectionFeature
     /// <summary>The protocol's name.</summary>
     string Protocol { get; }
 
+    /// <summary>The peer's address and port, an IPv4 address as such whatever the socket is; <c>unix</c> for a Unix socket.</summary>
+    string Peer { get; }
+
     /// <summary>Messages handled so far; a handler with messages of its own adds to it from one thread at a time.</summary>
     long Messages { get; set; }
 

@@ -113,42 +113,10 @@ internal sealed unsafe class BatchedChannel : DatagramChannel
         return taken;
     }
 
-    public override bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload)
-    {
-        var name = stackalloc byte[MostNameBytes];
-        var control = stackalloc byte[MostControlBytes];
-        var handle = Socket.SafeHandle;
-        var isHeld = false;
-        try
-        {
-            handle.DangerousAddRef(ref isHeld);
-            fixed (byte* start = payload)
-            {
-                var buffer = new NativeDatagrams.Buffer { Start = start, Length = (nuint)payload.Length };
-                var message = new MessageHeader
-                {
-                    Name = name,
-                    NameLength = WriteName(name, to.Peer, _isIPv6),
-                    Buffers = &buffer,
-                    BufferCount = 1,
-                    Control = control,
-                    ControlLength = _wantsLocal ? WriteLocal(control, to.LocalHigh, to.LocalLow, to.Interface, _isIPv6) : 0,
-                };
-                int sent;
-                do sent = SendMany(handle.DangerousGetHandle(), &message, 1, DontWait);
-                while (sent < 0 && Marshal.GetLastPInvokeError() == Interrupted);
-                return sent == 1;
-            }
-        }
-        catch (ObjectDisposedException)
-        {
-            return false;
-        }
-        finally
-        {
-            if (isHeld) handle.DangerousRelease();
-        }
-    }
+    public override bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload) => Send(to, payload, payload.Length, out var refused) == 1 && refused == 0;
+
+    /// <inheritdoc cref="DatagramBurst.Send"/>
+    public int Send(in ReturnAddress to, ReadOnlySpan<byte> payloads, int each, out int refused) => DatagramBurst.Send(Socket, to, _wantsLocal, payloads, each, out refused);
 
     public override void StopReceiving()
     {

@@ -146,10 +146,12 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         return true;
     }
 
-    public bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve)
+    public void CountMalformed(int datagrams) => _traffic.Drop(DropReason.Malformed, datagrams);
+
+    public bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve, Func<Task>? rejected = null)
     {
         if (_stopping.IsSet || _owner.TryEnter() is not { } pipeline) return false;
-        if (_sessions.TryStart(with, port, serve, pipeline)) return true;
+        if (_sessions.TryStart(with, port, serve, rejected, pipeline)) return true;
         pipeline.Leave();
         return false;
     }

@@ -47,6 +47,19 @@ public sealed class DatagramSession
     /// </summary>
     public void ConfirmPeer() => IsPeerConfirmed = true;
 
+    /// <summary>
+    /// The most that a datagram to the peer can carry without being cut on the way, as far as the system knows: asked anew by
+    /// each call. 65,507 or less.
+    /// </summary>
+    public int MaxPayloadBytes => Math.Min(ReplyBuffer.MostBytes, PathMtu.To(Peer) - ReplyBudget.WireBytes(0, Peer.IsIPv4));
+
+    /// <summary>
+    /// Lets an unconfirmed peer be sent one datagram that its budget would not allow, for a protocol whose first answer cannot
+    /// be kept small. It makes a forged request worth something: the protocol bounds how often it is called for one source.
+    /// </summary>
+    /// <param name="payload">Bytes of that datagram.</param>
+    public void AllowOnce(int payload) => _budget = Math.Max(_budget, ReplyBudget.WireBytes(payload, Peer.IsIPv4));
+
     /// <summary>Receives the next datagram. On <see cref="SessionPort.Own"/> look at who sent it.</summary>
     /// <param name="buffer">Where to put it.</param>
     /// <param name="cancellationToken">Ends the wait; a protocol's timeout, and <see cref="Aborted"/>.</param>
@@ -74,6 +87,24 @@ public sealed class DatagramSession
     /// <returns>False where it was not sent; it is counted then.</returns>
     public bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload) =>
         to.Peer == Peer ? TrySend(payload) : _server.MaySend(to.Peer, payload.Length, to.Budget) && Send(to, payload);
+
+    /// <summary>
+    /// Sends several datagrams to a confirmed peer, with as few system calls as can be; never waits. What the system refuses for
+    /// another reason than a full buffer is passed over and counted, as if it were lost on the way.
+    /// </summary>
+    /// <param name="payloads">The datagrams, one behind the other.</param>
+    /// <param name="each">Bytes of each but the last.</param>
+    /// <returns>How many of them are on their way or passed over; the send buffer has no room for the rest, or the session is over.</returns>
+    /// <exception cref="InvalidOperationException">The peer is not confirmed: each datagram has to be held to its budget.</exception>
+    public int Send(ReadOnlySpan<byte> payloads, int each)
+    {
+        if (!IsPeerConfirmed) throw new InvalidOperationException("Several datagrams are sent to a confirmed peer only.");
+        var passed = _channel.Send(_asked, payloads, each, out var refused);
+        if (refused > 0) _server.Traffic.Drop(DropReason.Send, refused);
+        State.BytesSent += Math.Min((long)passed * each, payloads.Length);
+        _server.Traffic.AddSent(passed - refused, 0);
+        return passed;
+    }
 
     /// <summary>Counts messages, for the metrics and the log.</summary>
     /// <param name="count">How many more were handled.</param>

@@ -30,8 +30,12 @@ public interface IDatagramEndpoint
     /// <param name="with">From <see cref="DatagramContext.Return"/>; its budget is the session's first.</param>
     /// <param name="port">The port that it talks from.</param>
     /// <param name="serve">The dialogue; its end is the session's. An exception is an outcome, as with a connection.</param>
-    /// <returns>False where there is no port, the endpoint drains, or the peer has a session at the endpoint's port. Over a cap it is started and ends as rejected.</returns>
-    bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve);
+    /// <param name="rejected">Called instead of the dialogue where it is over a cap; the session ends as rejected then.</param>
+    /// <returns>False where there is no port, the endpoint drains, or the peer has a session at the endpoint's port; nothing is called then.</returns>
+    bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve, Func<Task>? rejected = null);
+
+    /// <summary>Datagrams that are none of the protocol's: they count as dropped, with the reason <c>malformed</c>. Cheaper than an exception.</summary>
+    void CountMalformed(int datagrams);
 
     /// <summary>The handler had no room for so many datagrams: they count as dropped, with the reason <c>queue</c>.</summary>
     void CountDropped(int datagrams);

@@ -1,12 +1,14 @@
 namespace Perch.Datagrams;
 
-/// <summary>Lets one log line through in a second, and counts those that it holds back. For any thread.</summary>
-internal sealed class LogGate(TimeProvider time)
+/// <summary>Lets one log line through in a second, and counts those that it holds back: what peers can cause does not fill a disk. For any thread.</summary>
+/// <param name="time">The clock.</param>
+public sealed class LogGate(TimeProvider time)
 {
     private readonly long _interval = time.TimestampFrequency;
     private long _next = long.MinValue;
     private long _held;
 
+    /// <summary>Asks whether a line may be logged now.</summary>
     /// <param name="held">How many were held back since the last one.</param>
     public bool TryPass(out long held)
     {

@@ -14,6 +14,19 @@ internal abstract class SessionChannel : IDisposable
 
     public abstract bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload);
 
+    /// <inheritdoc cref="DatagramBurst.Send"/>
+    public virtual int Send(in ReturnAddress to, ReadOnlySpan<byte> payloads, int each, out int refused)
+    {
+        var passed = refused = 0;
+        for (var rest = payloads; !rest.IsEmpty; passed++)
+        {
+            if (!TrySend(to, rest[..Math.Min(each, rest.Length)])) refused++;
+            rest = rest[Math.Min(each, rest.Length)..];
+        }
+
+        return passed;
+    }
+
     public abstract void Dispose();
 }
 
@@ -72,6 +85,7 @@ internal sealed class OwnPort : SessionChannel
 
     public override bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload)
     {
+        if (BatchedChannel.IsSupported) return DatagramBurst.Send(_socket, to, wantsLocal: false, payload, payload.Length, out var refused) == 1 && refused == 0;
         try
         {
             var address = _socket.AddressFamily == AddressFamily.InterNetworkV6 ? to.Peer.Address.MapToIPv6() : to.Peer.Address;
@@ -82,6 +96,9 @@ internal sealed class OwnPort : SessionChannel
             return false;
         }
     }
+
+    public override int Send(in ReturnAddress to, ReadOnlySpan<byte> payloads, int each, out int refused) =>
+        BatchedChannel.IsSupported ? DatagramBurst.Send(_socket, to, wantsLocal: false, payloads, each, out refused) : base.Send(to, payloads, each, out refused);
 
     public override void Dispose() => _socket.Dispose();
 
@@ -124,6 +141,9 @@ internal sealed class EndpointPort(SessionTable sessions, DatagramChannel channe
     }
 
     public override bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload) => channel.TrySend(to, payload);
+
+    public override int Send(in ReturnAddress to, ReadOnlySpan<byte> payloads, int each, out int refused) =>
+        channel is BatchedChannel batched ? batched.Send(to, payloads, each, out refused) : base.Send(to, payloads, each, out refused);
 
     public override void Dispose()
     {

@@ -38,6 +38,9 @@ internal sealed class SessionConnection : ConnectionContext, IConnectionLifetime
     /// <summary>The protocol's own code.</summary>
     public Func<Task> Serve { get; set; } = () => Task.CompletedTask;
 
+    /// <summary>Called where <see cref="Serve"/> was not.</summary>
+    public Func<Task>? Rejected { get; set; }
+
     /// <remarks>What protocols wait for is cancelled with this token or not at all: nothing is left to free.</remarks>
     public override void Abort(ConnectionAbortedException abortReason) => _closed.Cancel();
 

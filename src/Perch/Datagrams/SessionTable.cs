@@ -19,14 +19,20 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
     /// <param name="with">Whom to talk with.</param>
     /// <param name="port">The port to talk from.</param>
     /// <param name="serve">The protocol's code.</param>
+    /// <param name="rejected">Called instead where it is over a cap.</param>
     /// <param name="pipeline">Entered; the session leaves it at its end.</param>
-    public bool TryStart(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve, EndpointPipeline pipeline)
+    public bool TryStart(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve, Func<Task>? rejected, EndpointPipeline pipeline)
     {
         if (Open(with, port) is not { } opened) return false;
         var id = $"{server.Name}-s{Interlocked.Increment(ref _number):x}";
         var connection = new SessionConnection(id, owner, with.Peer, server.Draining);
         var session = new DatagramSession(server, connection, opened, with);
-        connection.Serve = () => serve(session);
+        connection.Rejected = rejected;
+        connection.Serve = () =>
+        {
+            connection.Rejected = null;
+            return serve(session);
+        };
         server.Hold();
         // Not on the receive thread, whatever the protocol does before its first wait.
         ThreadPool.UnsafeQueueUserWorkItem(
@@ -82,6 +88,7 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
         try
         {
             await pipeline.Datagrams!.Sessions(connection);
+            if (connection.Rejected is { } rejected) await rejected();
         }
         finally
         {

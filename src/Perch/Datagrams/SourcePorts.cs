@@ -10,7 +10,8 @@ internal sealed class SourcePorts
     public static readonly IReadOnlyList<ushort> Reflectors = [7, 13, 17, 19, 53, 69, 123, 1900, 11211];
 
     private readonly Lock _lock = new();
-    private readonly byte[] _refused = new byte[65536];
+    /// <summary>By port: how many endpoints have it, and one more for a reflector's.</summary>
+    private readonly int[] _refused = new int[65536];
 
     public SourcePorts()
     {

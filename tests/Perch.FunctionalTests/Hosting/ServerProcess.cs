@@ -82,7 +82,10 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public void Signal(int signal) => Signal(Id, signal);
 
-    public static void Signal(int process, int signal) => Assert.Equal(0, Kill(process, signal));
+    public static void Signal(int process, int signal) => Assert.True(TrySignal(process, signal));
+
+    /// <returns>False where there is no such process any more.</returns>
+    public static bool TrySignal(int process, int signal) => Kill(process, signal) == 0;
 
     public async Task<Ended> WaitForExitAsync()
     {

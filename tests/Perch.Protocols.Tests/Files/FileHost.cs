@@ -2,7 +2,6 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Perch.Configuration;
@@ -10,6 +9,7 @@ using Perch.Connections;
 using Perch.Endpoints;
 using Perch.Protocols.Files;
 using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Files;
 
@@ -73,16 +73,5 @@ internal sealed class FileHost : IAsyncDisposable
         Readings.Dispose();
         await _services.DisposeAsync();
         _folder.Dispose();
-    }
-
-    private sealed class NoFiles : IHostEnvironment
-    {
-        public string ApplicationName { get; set; } = "test";
-
-        public IFileProvider ContentRootFileProvider { get; set; } = new NullFileProvider();
-
-        public string ContentRootPath { get; set; } = "/";
-
-        public string EnvironmentName { get; set; } = "Test";
     }
 }

@@ -3,12 +3,12 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Hosting;
 using Perch.Connections;
 using Perch.Datagrams;
 using Perch.Endpoints;
 using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Record;
 
@@ -71,16 +71,5 @@ internal sealed class RecordDatagramHost : IAsyncDisposable
         await Writer.StopAsync(CancellationToken.None).Soon();
         await _services.DisposeAsync();
         _peer.Dispose();
-    }
-
-    private sealed class NoFiles : IHostEnvironment
-    {
-        public string ApplicationName { get; set; } = "test";
-
-        public IFileProvider ContentRootFileProvider { get; set; } = new NullFileProvider();
-
-        public string ContentRootPath { get; set; } = "/";
-
-        public string EnvironmentName { get; set; } = "Test";
     }
 }

@@ -2,13 +2,13 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
 using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Record;
 
@@ -88,16 +88,5 @@ internal sealed class RecordHost : IAsyncDisposable
         if (!_stopped) await StopAsync();
         Readings.Dispose();
         await _services.DisposeAsync();
-    }
-
-    private sealed class NoFiles : IHostEnvironment
-    {
-        public string ApplicationName { get; set; } = "test";
-
-        public IFileProvider ContentRootFileProvider { get; set; } = new NullFileProvider();
-
-        public string ContentRootPath { get; set; } = "/";
-
-        public string EnvironmentName { get; set; } = "Test";
     }
 }

@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace Perch.Tests.Architecture;
 
-/// <summary>References run one way: Wire, Perch, Protocols, Server.</summary>
+/// <summary>References run one way: Wire, Perch, Protocols, Server; and Wire, Cli.</summary>
 public sealed class ArrowTests
 {
     [Theory]
@@ -10,6 +10,7 @@ public sealed class ArrowTests
     [InlineData("Perch.Transport")]
     [InlineData("Perch", "Perch.Transport", "Perch.Wire")]
     [InlineData("Perch.Protocols", "Perch", "Perch.Wire")]
+    [InlineData("Perch.Cli", "Perch.Wire")]
     public void Project_References_FollowTheArrows(string project, params string[] allowed)
     {
         var references = References(project, "ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path)).ToList();
@@ -23,6 +24,7 @@ public sealed class ArrowTests
     [InlineData("Perch.Transport")]
     [InlineData("Perch")]
     [InlineData("Perch.Protocols")]
+    [InlineData("Perch.Cli")]
     public void Project_Packages_KnowNoLoggerAndNoExporter(string project) =>
         Assert.DoesNotContain(References(project, "PackageReference"), IsTheServers);
 

@@ -46,6 +46,16 @@ public sealed class EndpointKeysTests
         Read("""{ "Perch": { "Address": "::1", "Endpoints": { "e": { "Port": 1, "Protocol": "plain" } } } }""").Endpoints["e"].Listen.ToString());
 
     [Fact]
+    public void Read_PerchTransport_CarriesTcpAndMakesAnotherAddress()
+    {
+        static ListenAddress Listen(string transport) => Read(
+            $$"""{ "Perch": { "Transport": "{{transport}}", "Endpoints": { "e": { "Port": 1, "Protocol": "plain" } } } }""").Endpoints["e"].Listen;
+        Assert.Equal(ConnectionTransport.Direct, Listen("Direct").Carrier);
+        Assert.Equal(ConnectionTransport.Sockets, Listen("Sockets").Carrier);
+        Assert.NotEqual(Listen("Direct"), Listen("Sockets"));
+    }
+
+    [Fact]
     public void Read_UnixSocket_IsRelativeToTheContentRoot() => Assert.Equal("unix /srv/perch/run/e.sock",
         Read(One(""" "UnixSocket": "run/e.sock", "Protocol": "plain" """)).Endpoints["e"].Listen.ToString());
 

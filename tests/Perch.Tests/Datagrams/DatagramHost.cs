@@ -3,12 +3,12 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Hosting;
 using Perch.Connections;
 using Perch.Datagrams;
 using Perch.Endpoints;
 using Perch.Tests.Fakes;
+using Perch.Tests.Shared;
 
 namespace Perch.Tests.Datagrams;
 
@@ -74,17 +74,6 @@ internal sealed class DatagramHost : IAsyncDisposable
     {
         await _manager.StoppingAsync(default).Soon();
         await _services.DisposeAsync();
-    }
-
-    private sealed class NoFiles : IHostEnvironment
-    {
-        public string ApplicationName { get; set; } = "test";
-
-        public IFileProvider ContentRootFileProvider { get; set; } = new NullFileProvider();
-
-        public string ContentRootPath { get; set; } = "/";
-
-        public string EnvironmentName { get; set; } = "Test";
     }
 }
 

@@ -102,7 +102,9 @@ internal sealed partial class DiskFileStore : IFileStore
     {
         Layout.CheckPath(request.Name);
         var upload = new DiskUpload(this, request);
-        upload.Begin(Find(request.Name)?.Length);
+        var found = Find(request.Name);
+        if (request.OnlyNew && found is not null) throw FileStoreException.Exists();
+        upload.Begin(found?.Length);
         return upload;
     });
 
@@ -192,7 +194,7 @@ internal sealed partial class DiskFileStore : IFileStore
         {
             metadata.Write(Layout.Next, partial.Entry);
             Layout.Next.Sync();
-            Name(partial, request.Name);
+            Name(partial, request);
         }
         catch when (!partial.IsNamed)
         {
@@ -203,8 +205,9 @@ internal sealed partial class DiskFileStore : IFileStore
         return metadata.ToFile(request.Name);
     }
 
-    private void Name(DiskPartial partial, FileName name)
+    private void Name(DiskPartial partial, FileUploadRequest request)
     {
+        var name = request.Name;
         for (var i = 0; i < RenameTries; i++)
         {
             var chain = Layout.MakeParents(name);
@@ -215,6 +218,8 @@ internal sealed partial class DiskFileStore : IFileStore
                 {
                     var old = chain[^1].TryStat(leaf);
                     if (old is { IsFolder: true }) throw DiskLayout.FolderConflict();
+                    // What is there may be nobody's file, or a link: an upload that may replace nothing leaves that too.
+                    if (request.OnlyNew && old is not null) throw FileStoreException.Exists();
                     // An empty one is none. With it there, the second rename needs no space: a full disk fails before the first.
                     Layout.Meta(partial.Key).CreateFile(partial.Key, exclusive: false).Dispose();
                     // A folder may have been deleted, being empty, since it was opened.

@@ -12,11 +12,12 @@ internal sealed class HashBeside : IThreadPoolWorkItem, IDisposable
     private readonly ManualResetEventSlim _done = new();
     private IncrementalHash? _hash;
     private ReadOnlySequence<byte> _bytes;
+    private Exception? _fault;
 
-    /// <summary>Hashes the bytes and has them written; both are done when it returns, or throws what the writing threw.</summary>
+    /// <summary>Hashes the bytes and has them written; both are done when it returns, or throws what either threw.</summary>
     public void Run(IncrementalHash hash, in ReadOnlySequence<byte> bytes, Action<ReadOnlySequence<byte>> write)
     {
-        (_hash, _bytes) = (hash, bytes);
+        (_hash, _bytes, _fault) = (hash, bytes, null);
         if (bytes.Length < WorthAThread)
         {
             write(bytes);
@@ -34,6 +35,8 @@ internal sealed class HashBeside : IThreadPoolWorkItem, IDisposable
         {
             _done.Wait();
         }
+
+        if (_fault is not null) throw new InvalidOperationException("The bytes could not be hashed.", _fault);
     }
 
     public void Execute()
@@ -41,6 +44,11 @@ internal sealed class HashBeside : IThreadPoolWorkItem, IDisposable
         try
         {
             Hash();
+        }
+        catch (Exception exception)
+        {
+            // On a thread of the pool nobody would catch it, and the process would end.
+            _fault = exception;
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Npgsql;
+using Perch.FunctionalTests.Hosting;
 using Perch.Protocols.Record;
 
 namespace Perch.FunctionalTests.Record.Postgres;
@@ -39,8 +40,9 @@ public sealed class PostgresRetryTests(PostgresServer server) : IClassFixture<Po
         await using (var begin = new NpgsqlCommand("SELECT perch_begin($1, 1)", lost) { Parameters = { new() { Value = id } } }) await begin.ExecuteScalarAsync();
 
         var again = PostgresServer.QueryAsync<bool>(database, $"SELECT perch_begin('{id}', 1) IS NULL");
-        var waiting = PostgresServer.QueryAsync<long>(database, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()");
-        while ((await waiting)[0] == 0) waiting = PostgresServer.QueryAsync<long>(database, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()");
+        await Poll.UntilAsync(
+            async () => (await PostgresServer.QueryAsync<long>(database, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"))[0] > 0,
+            () => "the second one waits");
         Assert.False(again.IsCompleted);
         await transaction.CommitAsync();
 

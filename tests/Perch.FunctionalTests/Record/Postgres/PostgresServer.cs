@@ -19,6 +19,7 @@ public sealed class PostgresServer : IAsyncLifetime
     private readonly string _folder = Directory.CreateTempSubdirectory("perch-postgres-").FullName;
     private Process? _process;
     private int _databases;
+    private List<int> _frozen = [];
 
     public int Port { get; private set; }
 
@@ -63,9 +64,19 @@ public sealed class PostgresServer : IAsyncLifetime
     }
 
     /// <summary>All of its processes stand still until <see cref="Resume"/>; the kernel goes on to take what is sent to them.</summary>
-    public void Freeze() => Signal(Sigstop);
+    public void Freeze()
+    {
+        // The first of them comes first: it starts no more. Of the others one may just have ended.
+        ServerProcess.Signal(_process!.Id, Sigstop);
+        var children = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{_process.Id}/task/{_process.Id}/children"));
+        _frozen = [.. children.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(child => int.Parse(child, CultureInfo.InvariantCulture)).Where(child => ServerProcess.TrySignal(child, Sigstop))];
+    }
 
-    public void Resume() => Signal(Sigcont);
+    public void Resume()
+    {
+        foreach (var child in _frozen) ServerProcess.Signal(child, Sigcont);
+        ServerProcess.Signal(_process!.Id, Sigcont);
+    }
 
     /// <summary>The connection string of a new, empty database.</summary>
     public async Task<string> NewDatabaseAsync()
@@ -115,14 +126,6 @@ public sealed class PostgresServer : IAsyncLifetime
         if (_process is { HasExited: false }) await KillAsync();
         _process?.Dispose();
         Directory.Delete(_folder, recursive: true);
-    }
-
-    /// <summary>The first of its processes comes first: it starts no more.</summary>
-    private void Signal(int signal)
-    {
-        ServerProcess.Signal(_process!.Id, signal);
-        var children = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{_process.Id}/task/{_process.Id}/children"));
-        foreach (var child in children.Split(' ', StringSplitOptions.RemoveEmptyEntries)) ServerProcess.Signal(int.Parse(child, CultureInfo.InvariantCulture), signal);
     }
 
     private static string Unpooled(string connectionString) => $"{connectionString};Pooling=false";

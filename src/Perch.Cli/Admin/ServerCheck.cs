@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Perch.Wire;
+
+namespace Perch.Cli.Admin;
+
+/// <summary>Runs the server's own <c>--check</c>.</summary>
+internal static class ServerCheck
+{
+    private const string SettingsName = "appsettings.json";
+    private const string Variable = "PERCH_SERVER";
+
+    private static readonly string ServerName = OperatingSystem.IsWindows() ? "perch-server.exe" : "perch-server";
+
+    /// <returns>The server's exit code.</returns>
+    /// <exception cref="CliException">There is no such file, or no server.</exception>
+    public static async Task<int> RunAsync(CliConsole console, FileInfo file, string? server, bool isJson, CancellationToken cancellationToken)
+    {
+        if (!file.Exists) throw new CliException(ExitCode.LocalFile, $"{file.FullName}: there is no such file.");
+        var executable = Find(server) ?? throw new CliException(
+            ExitCode.LocalFile, $"There is no {ServerName}, which checks: give it with --server or {Variable}, or put it beside perch or on the PATH.");
+        // The server reads a file of this name in a folder: one by another name is linked to in a folder of its own, beside links to its neighbours.
+        using var folder = file.Name == SettingsName ? null : new LinkedFolder(file);
+        using var process = new Process();
+        process.StartInfo = new(executable, ["--check", "--contentRoot", folder?.Path ?? file.DirectoryName!]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        process.Start();
+        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+        var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        if (isJson)
+        {
+            var lines = (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            await console.Out.WriteLineAsync(new JsonObject
+            {
+                ["valid"] = process.ExitCode == 0,
+                ["plan"] = new JsonArray([.. lines.Select(line => line.Split('\t')).Where(f => f.Length == 3).Select(f => new JsonObject { ["name"] = f[0], ["protocol"] = f[1], ["address"] = f[2] })]),
+                ["errors"] = (await errors).Trim(),
+            }.ToJsonString());
+            return process.ExitCode;
+        }
+
+        foreach (var line in (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries)) await console.Out.WriteLineAsync(string.Join('\t', line.Split('\t').Select(field => PeerText.Escape(field, int.MaxValue))));
+        foreach (var line in (await errors).Split('\n', StringSplitOptions.RemoveEmptyEntries)) await console.SayAsync(PeerText.Escape(line, int.MaxValue));
+        return process.ExitCode;
+    }
+
+    private static string? Find(string? given)
+    {
+        given ??= Environment.GetEnvironmentVariable(Variable);
+        if (!string.IsNullOrEmpty(given)) return File.Exists(given) ? given : throw new CliException(ExitCode.LocalFile, $"{given}: there is no such file.");
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        return folders.Prepend(AppContext.BaseDirectory).Select(folder => Path.Combine(folder, ServerName)).FirstOrDefault(File.Exists);
+    }
+
+    private sealed class LinkedFolder : IDisposable
+    {
+        public LinkedFolder(FileInfo file)
+        {
+            Path = Directory.CreateTempSubdirectory("perch-check-").FullName;
+            foreach (var entry in file.Directory!.EnumerateFileSystemInfos())
+            {
+                if (!entry.Name.StartsWith("appsettings.", StringComparison.Ordinal)) File.CreateSymbolicLink(System.IO.Path.Combine(Path, entry.Name), entry.FullName);
+            }
+
+            File.CreateSymbolicLink(System.IO.Path.Combine(Path, SettingsName), file.FullName);
+        }
+
+        public string Path { get; }
+
+        // The links go, not what they lead to.
+        public void Dispose()
+        {
+            foreach (var entry in new DirectoryInfo(Path).EnumerateFileSystemInfos()) entry.Delete();
+            Directory.Delete(Path);
+        }
+    }
+}

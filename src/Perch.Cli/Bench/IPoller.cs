@@ -1,0 +1,23 @@
+using System.Net.Sockets;
+
+namespace Perch.Cli.Bench;
+
+/// <summary>Tells which sockets can go on. One thread; level-triggered.</summary>
+internal interface IPoller : IDisposable
+{
+    /// <param name="socket">Not blocking.</param>
+    /// <param name="id">What <see cref="Wait"/> calls it.</param>
+    /// <param name="wantsWrite">Whether room to send is told as well as bytes to read.</param>
+    void Add(Socket socket, int id, bool wantsWrite);
+
+    void Change(Socket socket, int id, bool wantsWrite);
+
+    void Remove(Socket socket, int id);
+
+    /// <summary>Waits until one can go on, or no longer than so many milliseconds; 0 does not wait.</summary>
+    /// <returns>Good until the next call.</returns>
+    ReadOnlySpan<PollEvent> Wait(int milliseconds);
+}
+
+/// <summary>A socket that can go on.</summary>
+internal readonly record struct PollEvent(int Id, bool CanRead, bool CanWrite);

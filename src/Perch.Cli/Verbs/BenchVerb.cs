@@ -1,0 +1,121 @@
+using System.CommandLine;
+using System.Text;
+using Perch.Cli.Bench;
+using Perch.Cli.CommandLine;
+using Perch.Cli.Net;
+
+namespace Perch.Cli.Verbs;
+
+/// <summary><c>perch bench</c>: measures a server.</summary>
+internal static class BenchVerb
+{
+    private const int MostSize = 1 << 20;
+    private const int MostDepth = 65535;
+
+    private const string Notes = """
+        Modes:
+          echo     messages that come back; every byte is compared (default)
+          line     lines, each answered with a line that begins with OK (record://)
+          connect  connect, send a message, read it back, close, again
+          hold     open connections and keep them; --ping of them echo a message each second
+          stream   bytes as fast as they go; --both: and back
+          udp      datagrams that come back (default for udp://)
+
+        Closed loop: each answer lets the next message go, --depth of them at once on each connection. A server that stalls then slows the load down
+        with it, and hides. Open loop (--rate): messages go at their times whatever the server does, and latency counts from the time at which
+        a message should have gone.
+
+        A server that puts something before what it sends back (Perch's echo: GOT:) needs --prefix. The load runs on one thread; --pid shows what the
+        server spends (Linux).
+
+        Exit code 1: there were errors, or wrong content.
+
+        Examples:
+          perch bench localhost:25000 --prefix GOT:
+          perch bench localhost:7 --connections 100 --size 1000 --depth 16 --svg echo.svg
+          perch bench localhost:7 --rate 20000 --duration 30s
+          perch bench record://localhost --mode line --depth 100 --json
+          perch bench localhost:7 --against localhost:8007 --rounds 10 --duration 2s
+        """;
+
+    public static Command Create(CliConsole console)
+    {
+        var url = TargetArgument.Create("Where to: tcp://host:port, udp://, unix:/path, host:port.");
+        var mode = WordOption.Create<BenchMode>("--mode", "What the load does.", "mode");
+        var connections = new Option<int>("--connections", "-c") { Description = "How many.", HelpName = "number", DefaultValueFactory = _ => 50 };
+        var size = new Option<long?>("--size", "-s") { Description = "Bytes of a message (default: 64; stream: 64k).", HelpName = "size", CustomParser = ByteSize.Parse };
+        var depth = new Option<int>("--depth") { Description = "Messages on their way at once on each connection.", HelpName = "number", DefaultValueFactory = _ => 1 };
+        var rate = new Option<double>("--rate") { Description = "Messages a second in all: an open loop (echo, line).", HelpName = "number" };
+        var duration = new Option<TimeSpan?>("--duration", "-d") { Description = "How long to measure (default: 5s).", HelpName = "time", CustomParser = Duration.Parse };
+        var warmUp = new Option<TimeSpan?>("--warm-up") { Description = "Load before that (default: 1s).", HelpName = "time", CustomParser = Duration.Parse };
+        var prefix = new Option<string>("--prefix") { Description = "What the server puts before each answer.", HelpName = "text", DefaultValueFactory = _ => "" };
+        var ping = new Option<double>("--ping") { Description = "hold: the part of the connections that echo a message each second, 0 to 1.", HelpName = "part", DefaultValueFactory = _ => 0.01 };
+        var both = new Option<bool>("--both") { Description = "stream: read what comes back, and compare it." };
+        var pid = new Option<int?>("--pid") { Description = "The server's process, to show its processor time.", HelpName = "number" };
+        var svg = new Option<FileInfo?>("--svg") { Description = "Draw latency and throughput into this file.", HelpName = "file" };
+        var against = new Option<Target?>("--against") { Description = "Compare with this target, in turns.", HelpName = "URL", CustomParser = TargetArgument.Parse };
+        var rounds = new Option<int>("--rounds") { Description = "Turns of a comparison.", HelpName = "number", DefaultValueFactory = _ => 5 };
+        var command = new Command("bench", "Loads a server and measures throughput and latency.") { url, mode, connections, size, depth, rate, duration, warmUp, prefix, ping, both, pid, svg, against, rounds };
+        command.SetAction(async (result, token) =>
+        {
+            var target = result.GetRequiredValue(url);
+            var wanted = result.GetValue(mode) ?? (target.Transport == Transport.Udp ? BenchMode.Udp : BenchMode.Echo);
+            var options = new BenchOptions
+            {
+                Mode = wanted,
+                Connections = result.GetValue(connections),
+                Size = (int)Math.Min(int.MaxValue, result.GetValue(size) ?? (wanted == BenchMode.Stream ? 64 * 1024 : 64)),
+                Depth = result.GetValue(depth),
+                Rate = result.GetValue(rate),
+                Duration = result.GetValue(duration) ?? TimeSpan.FromSeconds(5),
+                WarmUp = result.GetValue(warmUp) ?? TimeSpan.FromSeconds(1),
+                Prefix = Encoding.UTF8.GetBytes(result.GetValue(prefix) ?? ""),
+                Ping = result.GetValue(ping),
+                IsBothWays = result.GetValue(both),
+                ConnectTimeout = result.GetTimeout(),
+                ServerProcess = result.GetValue(pid),
+            };
+            var other = result.GetValue(against);
+            Check(options, target);
+            if (other is not null) Check(options, other);
+            if (result.GetValue(rounds) is < 1 or > 1000) throw new CliException(ExitCode.Usage, "--rounds is 1 to 1000.");
+            var isJson = result.GetValue(CommonOptions.Json);
+            IReadOnlyList<BenchResult> results;
+            if (other is null)
+            {
+                var measured = await BenchRun.RunAsync(console, target, options, target.Address, token);
+                await console.Out.WriteAsync(isJson ? measured.ToJson().ToJsonString() + "\n" : BenchReport.Text(measured));
+                results = [measured];
+            }
+            else
+            {
+                var comparison = new BenchComparison(console, target, other, options, result.GetValue(rounds));
+                await comparison.RunAsync(token);
+                await console.Out.WriteAsync(isJson ? comparison.ToJson().ToJsonString() + "\n" : comparison.Text());
+                results = [.. comparison.Results];
+            }
+
+            if (result.GetValue(svg) is { } file) await File.WriteAllTextAsync(file.FullName, SvgPlot.Draw(results), token);
+            if (results.FirstOrDefault(r => r.Progress.Errors > 0) is not { } failed) return ExitCode.Done;
+            if (isJson || other is not null) await console.SayAsync($"perch: {failed.Target}: {failed.Progress.Errors} errors; the first: {failed.Progress.FirstError}");
+            return ExitCode.Refused;
+        });
+        return HelpText.WithHelp(command, Notes);
+    }
+
+    private static void Check(BenchOptions options, Target target)
+    {
+        if (target.IsTls) throw Usage("There is no load over TLS: give tcp://.");
+        if (options.Mode == BenchMode.Udp != (target.Transport == Transport.Udp)) throw Usage("--mode udp and udp:// belong together.");
+        if (options.Connections is < 1 or > 1_000_000) throw Usage("--connections is 1 to 1000000.");
+        if (options.Size is < 1 or > MostSize) throw Usage($"--size is 1 to {MostSize}.");
+        if (options.Mode == BenchMode.Udp && options.Size > 65000) throw Usage("--size of a datagram is at most 65000.");
+        if (options is { Mode: BenchMode.Line, Size: < 2 or > 65536 }) throw Usage("--size of a line is 2 to 65536, its end counted.");
+        if (options.Depth is < 1 or > MostDepth) throw Usage($"--depth is 1 to {MostDepth}.");
+        if (!(options.Rate >= 0) || options.Rate > 1e7) throw Usage("--rate is at most 10000000.");
+        if (options.Rate > 0 && options.Mode is not (BenchMode.Echo or BenchMode.Line)) throw Usage("--rate is for echo and line.");
+        if (!(options.Ping is >= 0 and <= 1)) throw Usage("--ping is 0 to 1.");
+    }
+
+    private static CliException Usage(string text) => new(ExitCode.Usage, text);
+}

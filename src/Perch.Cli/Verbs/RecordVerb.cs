@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Perch.Cli.CommandLine;
+using Perch.Cli.Net;
+using Perch.Cli.Record;
+
+namespace Perch.Cli.Verbs;
+
+/// <summary><c>perch record</c>: lines that are stored, each once.</summary>
+internal static class RecordVerb
+{
+    private const int MostWindow = 100_000;
+
+    private const string Notes = """
+        Each line of standard input is stored once: it is sent with a key (@SENDER/SEQUENCE), waits until the server has acknowledged it, and is sent
+        again when the connection was lost. What waits is also in the state file: after a kill the next run sends it first. When
+        standard input ends, so does perch, as soon as all is stored.
+
+        The endpoint needs "Framing": "Line", "Ack": "OK {id}\n" and "Deduplicate": true, as port 9997 of the default configuration has.
+
+        The state is a file of its own for each address: $XDG_STATE_HOME/perch (default ~/.local/state/perch). Two runs at once need two, by --state.
+
+        Examples:
+          journalctl -f | perch record record://logs.example.org
+          perch record tls://logs.example.org:9997 --ca ca.pem --sender web1 --state /var/lib/perch/web1 < events
+        """;
+
+    public static Command Create(CliConsole console)
+    {
+        var url = TargetArgument.Create("Where to: record://host[:port], or tcp://, tls://, unix:.");
+        var sender = new Option<string?>("--sender") { Description = "The name in the keys: letters, digits, '.', '_', '-' (default: one of its own for each state).", HelpName = "name" };
+        var state = new Option<FileInfo?>("--state") { Description = "The file that remembers what is not stored yet.", HelpName = "file" };
+        var window = new Option<int>("--window") { Description = "Lines that may wait for their acknowledgement.", HelpName = "number", DefaultValueFactory = _ => 1000 };
+        var giveUp = new Option<TimeSpan?>("--give-up") { Description = "End when nothing was stored for so long (default: never).", HelpName = "time", CustomParser = Duration.Parse };
+        var skip = new Option<bool>("--skip-refused") { Description = "Leave out lines that the server will never take." };
+        var link = new LinkOptions();
+        var command = new Command("record", "Stores the lines of standard input, each once, over any number of lost connections.") { url, sender, state, window, giveUp, skip };
+        link.AddTo(command);
+        command.SetAction(async (result, token) =>
+        {
+            var target = result.GetRequiredValue(url);
+            if (target.Transport == Transport.Udp) throw new CliException(ExitCode.Usage, "Acknowledged lines need a stream: tcp://, tls:// or unix:.");
+            if (result.GetValue(sender) is { } name && !SenderName.IsValid(name)) throw new CliException(ExitCode.Usage, "--sender is 1 to 64 letters, digits, '.', '_' and '-'.");
+            if (result.GetValue(window) is < 1 or > MostWindow) throw new CliException(ExitCode.Usage, $"--window is 1 to {MostWindow}.");
+            using var journal = RecordJournal.Open(result.GetValue(state)?.FullName ?? DefaultState(target), result.GetValue(sender), TimeProvider.System);
+            using var run = new RecordRun(
+                console, link.Dialer(result, target), new() { Window = result.GetValue(window), GiveUp = result.GetValue(giveUp), SkipRefused = result.GetValue(skip) }, journal);
+            try
+            {
+                await run.RunAsync(token);
+            }
+            finally
+            {
+                await SayAsync(console, result.GetValue(CommonOptions.Json), run.Summary, journal);
+            }
+
+            return run.Summary.Skipped > 0 ? ExitCode.Refused : ExitCode.Done;
+        });
+        return HelpText.WithHelp(command, Notes);
+    }
+
+    private static string DefaultState(Target target)
+    {
+        var home = Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } state ? state
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state");
+        return Path.Combine(home, "perch", $"record-{Uri.EscapeDataString(target.Address)}");
+    }
+
+    private static async Task SayAsync(CliConsole console, bool isJson, RecordSummary summary, RecordJournal journal)
+    {
+        var waiting = journal.Next - journal.First;
+        if (isJson)
+        {
+            var json = new JsonObject { ["stored"] = summary.Stored, ["waiting"] = waiting, ["skipped"] = summary.Skipped, ["reconnects"] = summary.Reconnects, ["sender"] = journal.Sender };
+            if (summary.LastId >= 0) json["lastId"] = summary.LastId;
+            await console.Out.WriteLineAsync(json.ToJsonString());
+            return;
+        }
+
+        await console.SayAsync($"{summary.Stored} lines stored{(summary.Skipped > 0 ? $", {summary.Skipped} refused" : "")}{(waiting > 0 ? $", {waiting} wait in the state for the next run" : "")}.");
+    }
+}

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Perch.Cli.CommandLine;
+using Perch.Cli.Files;
+
+namespace Perch.Cli.Verbs;
+
+/// <summary><c>perch stat</c>: what is known of one file.</summary>
+internal static class StatVerb
+{
+    private const string Notes = """
+        'partial' is how many bytes of an unfinished upload of this name are durable.
+
+        Examples:
+          perch stat files://localhost/photos/cat.jpg
+        """;
+
+    public static Command Create(CliConsole console)
+    {
+        var url = TargetArgument.Create("Which: files://host[:port]/name.");
+        var link = new LinkOptions();
+        var command = new Command("stat", "Shows length, hash and time of a file, and what there is of an unfinished upload.") { url };
+        link.AddTo(command);
+        command.SetAction(async (result, token) =>
+        {
+            var target = result.GetRequiredValue(url);
+            var name = RemoteNames.Parse(target);
+            await using var remote = await RemoteFiles.OpenAsync(link.Dialer(result, target), token);
+            try
+            {
+                var status = await remote.StatAsync(name, token);
+                if (status == RemoteStatus.None) throw new FileRefusal(FileRefusal.NotFound, "there is no file of this name");
+                await new FileReport(console, result.GetValue(CommonOptions.Json)).TellAsync(name, status);
+            }
+            catch (FileRefusal refusal)
+            {
+                throw refusal.Of(name);
+            }
+
+            return ExitCode.Done;
+        });
+        return HelpText.WithHelp(command, Notes);
+    }
+}

@@ -1,0 +1,35 @@
+using System.Text;
+
+namespace Perch.Cli.Tests.Hosting;
+
+/// <summary>The client in this process, with streams of its own; every run ends within <see cref="Deadline"/>.</summary>
+internal sealed record CliRun(int ExitCode, byte[] OutputBytes, string Error)
+{
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+
+    public string Output => Encoding.UTF8.GetString(OutputBytes);
+
+    public static Task<CliRun> RunAsync(params string[] args) => RunWithAsync("", args);
+
+    public static Task<CliRun> RunWithAsync(string input, params string[] args) => RunWithAsync(Encoding.UTF8.GetBytes(input), args);
+
+    public static async Task<CliRun> RunWithAsync(byte[] input, params string[] args)
+    {
+        using var output = new MemoryStream();
+        var error = new StringWriter();
+        using var interruption = new Interruption();
+        var console = new CliConsole(new MemoryStream(input), output, error);
+        var code = await Task.Run(() => PerchCli.RunAsync(args, console, interruption)).WaitAsync(Deadline);
+        return new(code, output.ToArray(), error.ToString());
+    }
+
+    /// <summary>One line, no stack, and this exit code.</summary>
+    public void AssertFailed(int exitCode, string text)
+    {
+        Assert.True(exitCode == ExitCode, $"exit code {ExitCode}: {Error}");
+        Assert.StartsWith("perch: ", Error, StringComparison.Ordinal);
+        Assert.Contains(text, Error, StringComparison.Ordinal);
+        Assert.Single(Error.TrimEnd('\n').Split('\n'));
+        Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
+    }
+}
