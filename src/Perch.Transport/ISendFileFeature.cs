@@ -2,7 +2,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Perch.Transport;
 
-/// <summary>Sends files without their bytes coming into the process (sendfile(2)).</summary>
+/// <summary>
+/// Sends files without their bytes coming into the process (sendfile(2)). A connection has it while its <c>Transport</c> is its own:
+/// middleware that puts another there takes it away (TLS), or sets one that does what it does to other bytes.
+/// </summary>
 public interface ISendFileFeature
 {
     /// <summary>

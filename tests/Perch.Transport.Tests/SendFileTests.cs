@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 
 namespace Perch.Transport.Tests;
@@ -58,4 +59,20 @@ public sealed class SendFileTests
             File.Delete(path);
         }
     }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task SendFileFeature_WhileTheTransportIsReplaced_IsGone(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, _) = await host.ConnectAsync();
+        var own = server.Transport;
+        server.Transport = new Replaced(own.Input, own.Output);
+        Assert.Null(server.Features.Get<ISendFileFeature>());
+        Assert.DoesNotContain(server.Features, feature => feature.Key == typeof(ISendFileFeature));
+        server.Transport = own;
+        Assert.NotNull(server.Features.Get<ISendFileFeature>());
+    }
+
+    private sealed record Replaced(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 }

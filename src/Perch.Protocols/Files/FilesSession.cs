@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
+using Perch.Transport;
 using Perch.Wire;
 using Perch.Wire.Files;
 
@@ -20,12 +21,16 @@ internal sealed partial class FilesSession
     /// <summary>Half of what may wait to be sent: the next half is read while this one is on its way.</summary>
     private const int ReadBytes = 32 * 1024;
 
+    /// <summary>What the system sends of a file in one go: a reader has the write timeout for so much.</summary>
+    private const int SendFileBytes = 256 * 1024;
+
     private readonly FilesOptions _options;
     private readonly FileStoreService _files;
     private readonly ILogger _logger;
     private readonly PipeReader _input;
     private readonly PipeWriter _output;
     private readonly IPerchConnectionFeature? _feature;
+    private readonly ISendFileFeature? _sendFile;
     private readonly CancellationToken _draining;
     private readonly ConnectionContext _connection;
     private readonly string _endpoint;
@@ -37,6 +42,7 @@ internal sealed partial class FilesSession
         (_connection, _options, _files, _logger) = (connection, options, files, logger);
         (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
         _feature = connection.Features.Get<IPerchConnectionFeature>();
+        _sendFile = connection.Features.Get<ISendFileFeature>();
         _draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
         _endpoint = _feature?.Endpoint ?? "";
     }
@@ -185,11 +191,11 @@ internal sealed partial class FilesSession
         {
             for (var at = command.Offset; left > 0;)
             {
-                var memory = _output.GetMemory(ReadBytes);
-                var read = await snapshot.ReadAsync(at, memory[..(int)Math.Min(memory.Length, left)], CancellationToken.None);
-                _output.Advance(read);
-                transfer.Add(read);
-                (at, left) = (at + read, left - read);
+                var sent = await SendFileAsync(snapshot, at, left);
+                // What kept it from being sent is found by a read and a flush.
+                if (sent == 0) sent = await CopyAsync(snapshot, at, left);
+                transfer.Add(sent);
+                (at, left) = (at + sent, left - sent);
                 if (!await FlushAsync()) return false;
             }
         }
@@ -205,6 +211,30 @@ internal sealed partial class FilesSession
 
         transfer.Outcome = "completed";
         return true;
+    }
+
+    /// <returns>How many bytes were sent; 0 where they cannot be sent this way.</returns>
+    private async ValueTask<long> SendFileAsync(IFileSnapshot snapshot, long offset, long length)
+    {
+        var slice = Math.Min(length, SendFileBytes);
+        if (_sendFile is null || slice <= ReadBytes || snapshot.FindInMemory(offset, slice) is not { } file) return 0;
+        try
+        {
+            return await _sendFile.SendFileAsync(file, offset, slice);
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
+    /// <returns>How many bytes were written, and are not flushed yet.</returns>
+    private async ValueTask<int> CopyAsync(IFileSnapshot snapshot, long offset, long length)
+    {
+        var memory = _output.GetMemory(ReadBytes);
+        var read = await snapshot.ReadAsync(offset, memory[..(int)Math.Min(memory.Length, length)], CancellationToken.None);
+        _output.Advance(read);
+        return read;
     }
 
     private async ValueTask StatAsync(IFileStore store, FileName name)

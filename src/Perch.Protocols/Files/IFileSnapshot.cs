@@ -8,8 +8,9 @@ internal interface IFileSnapshot : IAsyncDisposable
     /// <summary>What it is.</summary>
     StoredFile File { get; }
 
-    /// <summary>The open file where it is one of this machine, so that a transport can send it without copies; else null.</summary>
-    SafeFileHandle? Handle { get; }
+    /// <summary>The open file where it is one of this machine and has these bytes in memory: a transport can send them without copies and without a wait for the disk.</summary>
+    /// <returns>Null where they are read instead.</returns>
+    SafeFileHandle? FindInMemory(long offset, long length);
 
     /// <summary>Reads at an offset; a store may be quicker where reads follow each other. One read at a time.</summary>
     /// <returns>How many bytes: 0 only for an empty buffer.</returns>

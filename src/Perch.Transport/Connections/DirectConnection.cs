@@ -213,7 +213,9 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     public void OnLoopEnded() => Abort(new ConnectionAbortedException("The transport was stopped."));
 
-    protected override object? FindOwn(Type type) => Array.IndexOf(Types, type) >= 0 ? this : null;
+    /// <remarks>A file would go past whatever has taken the transport's place, and so past TLS: its feature is gone then.</remarks>
+    protected override object? FindOwn(Type type) =>
+        Array.IndexOf(Types, type) < 0 || (type == typeof(ISendFileFeature) && !ReferenceEquals(_transport, this)) ? null : this;
 
     private bool TryFail(Exception error)
     {

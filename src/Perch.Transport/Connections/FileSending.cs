@@ -12,7 +12,7 @@ internal static class FileSending
 
     public static async Task<long> SendAsync(DirectConnection connection, SafeFileHandle file, long offset, long length, CancellationToken cancellationToken)
     {
-        await Task.Yield();
+        if (connection.Loop.IsOnThread) await Task.Yield();
         long sent = 0;
         while (sent < length)
         {

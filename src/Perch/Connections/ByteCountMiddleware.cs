@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
+using Perch.Transport;
 
 namespace Perch.Connections;
 
@@ -11,7 +12,10 @@ internal static class ByteCountMiddleware
     {
         var state = connection.Features.GetRequiredFeature<ConnectionState>();
         var transport = connection.Transport;
+        // Asked for before the transport is replaced: a connection offers it only while its own is in place.
+        var sendFile = connection.Features.Get<ISendFileFeature>();
         connection.Transport = new CountingTransport(transport, state);
+        if (sendFile is not null) connection.Features.Set<ISendFileFeature>(new CountingSendFile(sendFile, state));
         try
         {
             await next(connection);
@@ -19,6 +23,7 @@ internal static class ByteCountMiddleware
         finally
         {
             connection.Transport = transport;
+            if (sendFile is not null) connection.Features.Set(sendFile);
         }
     }
 

@@ -10,18 +10,23 @@ internal sealed class DiskSnapshot(DiskThreads threads, SafeFileHandle handle, S
 
     public StoredFile File { get; } = file;
 
-    public SafeFileHandle? Handle { get; } = handle;
+    /// <remarks>The first and the last byte stand for those between them, which the system reads ahead.</remarks>
+    public SafeFileHandle? FindInMemory(long offset, long length)
+    {
+        Span<byte> one = stackalloc byte[1];
+        return Posix.ReadNow(handle, one, offset) > 0 && Posix.ReadNow(handle, one, offset + length - 1) > 0 ? handle : null;
+    }
 
     public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         // What is in memory needs no thread that waits for the disk.
-        return Posix.ReadNow(Handle!, buffer.Span, offset) is var read && read > 0 ? new(read) : WaitAsync(offset, buffer);
+        return Posix.ReadNow(handle, buffer.Span, offset) is var read && read > 0 ? new(read) : WaitAsync(offset, buffer);
     }
 
     public ValueTask DisposeAsync()
     {
-        Handle!.Dispose();
+        handle.Dispose();
         return ValueTask.CompletedTask;
     }
 

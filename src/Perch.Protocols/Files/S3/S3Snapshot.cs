@@ -18,7 +18,7 @@ internal sealed class S3Snapshot(S3Bucket bucket, string key, GetObjectResponse 
 
     public StoredFile File { get; } = file;
 
-    public SafeFileHandle? Handle => null;
+    public SafeFileHandle? FindInMemory(long offset, long length) => null;
 
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
