@@ -65,7 +65,7 @@ public sealed class DatagramReloadTests
         // What comes between the two sockets is lost, as UDP may.
         await DatagramServerTests.Eventually(async () => await peer.TryAskAsync("x") == "b:x");
         // A socket answers a moment before its endpoint says that it listens.
-        await DatagramServerTests.Eventually(() => Task.FromResult(host.Status().State == EndpointState.Listening));
+        await DatagramServerTests.Eventually(() => host.Status().State == EndpointState.Listening);
     }
 
     [Fact]
