@@ -44,11 +44,14 @@ public sealed class TftpForgedTests
         for (var i = 0; i < 500; i++) Forger.Send(new(Victim, 20000 + i), server, "\0\u0001big\0octet\0"u8);
 
         await UntilAsync(host, "perch_datagrams_received_total", 500);
-        await UntilAsync(host, "perch_tftp_transfers_total", 500);
-        // 32 at once, for each of which there is one block; what is refused is told in a few bytes.
+        // With the upload.
+        await UntilAsync(host, "perch_tftp_transfers_total", 501);
+        // 32 at once, for each of which there is one block; what is refused is told in a few bytes. Where the forging is slow the
+        // first of them are over before its end, and make room.
         var metrics = await host.Admin.GetMetricsAsync();
-        Assert.Equal(32, metrics.Sum("perch_tftp_transfers_total", "outcome=\"no-peer\""));
-        Assert.Equal(468, metrics.Sum("perch_tftp_transfers_total", "outcome=\"busy\""));
+        var served = metrics.Sum("perch_tftp_transfers_total", "outcome=\"no-peer\"");
+        Assert.InRange(served, 32, 100);
+        Assert.Equal(500 - served, metrics.Sum("perch_tftp_transfers_total", "outcome=\"busy\""));
     }
 
     [RootFact]

