@@ -310,8 +310,8 @@ internal sealed partial class DiskFileStore : IFileStore
         var layout = DiskLayout.Open(_path);
         try
         {
-            var recovered = Recover(layout);
-            var (files, bytes) = Count(layout.Root, isRoot: true);
+            var recovered = DiskRecovery.Finish(layout);
+            var (files, bytes) = DiskRecovery.Count(layout);
             Quota.Reset(files, bytes);
             var uploads = new DiskUploads(layout, Quota, _time);
             uploads.Load();
@@ -324,52 +324,6 @@ internal sealed partial class DiskFileStore : IFileStore
             layout.Dispose();
             throw;
         }
-    }
-
-    /// <summary>Finishes what a crash left between the two renames, and forgets what it left before them.</summary>
-    private static int Recover(DiskLayout layout)
-    {
-        var recovered = 0;
-        foreach (var entry in layout.Next.Names())
-        {
-            if (DiskMetadata.TryRead(layout.Next, entry) is { } next && FileName.TryParse(next.Name, out var name, out _))
-            {
-                var parent = layout.TryOpenParent(name, out var leaf);
-                var isNamed = parent?.TryStat(leaf) is { IsRegular: true } file && file.Inode == next.Inode && file.Size == next.Length;
-                layout.Release(parent);
-                var key = DiskMetadata.KeyOf(name);
-                if (isNamed && layout.Next.TryRename(entry, layout.Meta(key), key))
-                {
-                    recovered++;
-                    continue;
-                }
-            }
-
-            layout.Next.Delete(entry);
-        }
-
-        return recovered;
-    }
-
-    private static (long Files, long Bytes) Count(DiskFolder folder, bool isRoot)
-    {
-        var (files, bytes) = (0L, 0L);
-        var folders = new List<string>();
-        folder.ForEach((name, isFolder) =>
-        {
-            if (isRoot && name is DiskLayout.Own) return;
-            if (isFolder) folders.Add(name.ToString());
-            else if (folder.TryStat(name.ToString()) is { IsRegular: true } status) (files, bytes) = (files + 1, bytes + status.Size);
-        });
-        foreach (var name in folders)
-        {
-            using var inner = folder.TryOpenFolder(name);
-            if (inner is null) continue;
-            var (innerFiles, innerBytes) = Count(inner, isRoot: false);
-            (files, bytes) = (files + innerFiles, bytes + innerBytes);
-        }
-
-        return (files, bytes);
     }
 
     private Lock NameLock(string key) => _names[Convert.FromHexString(key.AsSpan(0, 2))[0] % Stripes];
