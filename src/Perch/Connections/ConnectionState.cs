@@ -14,13 +14,13 @@ internal sealed class ConnectionState : IPerchConnectionFeature
 
     private readonly ConnectionContext _connection;
     private int _outcome = Unset;
+    private string? _peer;
 
     public ConnectionState(ConnectionContext connection, EndpointTraffic traffic, TimeProvider time)
     {
         _connection = connection;
         Traffic = traffic;
         Owner = connection.Features.Get<Endpoint>();
-        Peer = Describe(connection.RemoteEndPoint);
         StartedAt = time.GetUtcNow();
         StartTimestamp = time.GetTimestamp();
     }
@@ -36,7 +36,8 @@ internal sealed class ConnectionState : IPerchConnectionFeature
 
     string IPerchConnectionFeature.Protocol => Traffic.Protocol;
 
-    public string Peer { get; }
+    /// <summary>Made when it is first asked for: most idle connections are never told of.</summary>
+    public string Peer => _peer ??= Describe(_connection.RemoteEndPoint);
 
     public DateTimeOffset StartedAt { get; }
 

@@ -26,7 +26,7 @@ internal sealed class EndpointServer : IEndpointServer
             listen.Use(_ => serve);
             _listen = listen;
         });
-        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address), factory.Loggers);
+        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address), new KestrelLoggers(factory.Loggers));
         Address = address;
     }
 
