@@ -107,9 +107,9 @@ internal abstract class LoadLoop(EndPoint address, BenchOptions options, BenchPr
 
     protected static long Ticks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
 
-    protected void Record(long since, long now)
+    protected void Record(long since, long now, int times = 1)
     {
-        if (Progress.IsMeasuring) Progress.Latency.Record((long)((now - since) * NanosecondsPerTick));
+        if (Progress.IsMeasuring) Progress.Latency.Record((long)((now - since) * NanosecondsPerTick), times);
     }
 
     protected void SetWrite(LoadConnection connection, bool wantsWrite)

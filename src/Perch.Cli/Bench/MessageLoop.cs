@@ -132,15 +132,32 @@ internal sealed class MessageLoop : LoadLoop
         }
         while (count == Buffer.Length);
 
-        for (var message = before; message < connection.Done; message++)
+        var answered = (int)(connection.Done - before);
+        if (answered == 0) return;
+        if (Progress.IsMeasuring)
         {
-            Record(TimeOf(connection, message), now);
-            if (Progress.IsMeasuring) Progress.Messages++;
+            Progress.Messages += answered;
+            RecordAnswers(connection, before, now);
         }
 
-        if (IsOpenLoop || connection.Done == before) return;
-        for (var message = before; message < connection.Done; message++) Push(connection, now);
+        if (IsOpenLoop) return;
+        for (var i = 0; i < answered; i++) Push(connection, now);
         Writable(connection);
+    }
+
+    /// <summary>Messages that went together and came back together have one latency: it is counted once for all.</summary>
+    private void RecordAnswers(LoadConnection connection, long message, long now)
+    {
+        while (message < connection.Done)
+        {
+            var (first, since) = (message, TimeOf(connection, message));
+            while (++message < connection.Done && TimeOf(connection, message) == since)
+            {
+                // One more of them.
+            }
+
+            Record(since, now, (int)(message - first));
+        }
     }
 
     private static long TimeOf(LoadConnection connection, long message) => connection.Times[message & (connection.Times.Length - 1)];
