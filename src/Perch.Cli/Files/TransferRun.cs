@@ -22,7 +22,7 @@ internal sealed class TransferRun(Dialer dialer, TransferOptions options, Transf
     public async Task<int> RunAsync(IAsyncEnumerable<TransferJob> jobs, CancellationToken cancellationToken)
     {
         // The first connection fails at once, with its reason: nothing is tried again that never worked.
-        var first = await RemoteFiles.OpenAsync(dialer, cancellationToken);
+        var first = await RemoteFiles.OpenAsync(dialer, options.Tftp, cancellationToken);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var queue = Channel.CreateBounded<TransferJob>(options.Parallel);
         await screen.ShowAsync(async () =>
@@ -88,7 +88,7 @@ internal sealed class TransferRun(Dialer dialer, TransferOptions options, Transf
             Failure? failure;
             try
             {
-                remote ??= await RemoteFiles.OpenAsync(dialer, stopping.Token);
+                remote ??= await RemoteFiles.OpenAsync(dialer, options.Tftp, stopping.Token);
                 var result = await job.RunAsync(remote, meter, stopping.Token);
                 await ReportAsync(() => report(result));
                 return remote;
