@@ -20,7 +20,7 @@ internal sealed class MessageLoop : LoadLoop
     private int _turn;
 
     public MessageLoop(EndPoint address, BenchOptions options, BenchProgress progress)
-        : base(address, options, progress, options.Mode == BenchMode.Line ? BenchPattern.Lines(options.Size) : BenchPattern.Stream())
+        : base(address, options, progress, options.Mode == BenchMode.Line ? BenchPattern.Lines(options.Size) : BenchPattern.Stream(), isEdgeTriggered: true)
     {
         var rate = options.Mode == BenchMode.Hold ? options.Ping * options.Connections : options.Rate;
         _step = rate > 0 ? Stopwatch.Frequency / rate : 0;
@@ -106,7 +106,7 @@ internal sealed class MessageLoop : LoadLoop
         SetWrite(connection, wantsWrite: false);
     }
 
-    protected override void Readable(LoadConnection connection)
+    protected override void Readable(LoadConnection connection, bool isEnding)
     {
         var before = connection.Done;
         long now = 0;
@@ -117,6 +117,7 @@ internal sealed class MessageLoop : LoadLoop
             if (error == SocketError.WouldBlock) break;
             if (error != SocketError.Success || count == 0)
             {
+                CountAnswers(connection, before, now);
                 Drop(connection, count == 0 && error == SocketError.Success ? "The peer closed a connection." : Fault(error));
                 return;
             }
@@ -130,24 +131,19 @@ internal sealed class MessageLoop : LoadLoop
                 return;
             }
         }
-        while (count == Buffer.Length);
+        while (count == Buffer.Length || isEnding);
 
-        var answered = (int)(connection.Done - before);
-        if (answered == 0) return;
-        if (Progress.IsMeasuring)
-        {
-            Progress.Messages += answered;
-            RecordAnswers(connection, before, now);
-        }
-
-        if (IsOpenLoop) return;
-        for (var i = 0; i < answered; i++) Push(connection, now);
+        CountAnswers(connection, before, now);
+        if (IsOpenLoop || connection.Done == before) return;
+        for (var message = before; message < connection.Done; message++) Push(connection, now);
         Writable(connection);
     }
 
     /// <summary>Messages that went together and came back together have one latency: it is counted once for all.</summary>
-    private void RecordAnswers(LoadConnection connection, long message, long now)
+    private void CountAnswers(LoadConnection connection, long message, long now)
     {
+        if (!Progress.IsMeasuring) return;
+        Progress.Messages += connection.Done - message;
         while (message < connection.Done)
         {
             var (first, since) = (message, TimeOf(connection, message));
