@@ -103,6 +103,7 @@ internal sealed class TransferRun(Dialer dialer, TransferOptions options, Transf
                 failure = known;
             }
 
+            var again = remote is { IsResumable: false } ? "Run it again." : "Run it again to go on.";
             if (remote is not null) await remote.DisposeAsync();
             remote = null;
             if (failure is null) continue;
@@ -110,7 +111,7 @@ internal sealed class TransferRun(Dialer dialer, TransferOptions options, Transf
             if (meter.Bytes > 0) (attempt, pause) = (0, FirstPause);
             if (!isConnection || attempt >= options.Retries)
             {
-                await FailAsync(isConnection ? failure with { Text = $"{PeerText.Escape(job.Label)}: {failure.Text} Run it again to go on." } : failure);
+                await FailAsync(isConnection ? failure with { Text = $"{PeerText.Escape(job.Label)}: {failure.Text} {again}" } : failure);
                 if (isConnection) await stopping.CancelAsync();
                 return null;
             }

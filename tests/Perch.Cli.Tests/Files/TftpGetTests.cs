@@ -190,7 +190,7 @@ public sealed class TftpGetTests : IDisposable
             await peer.SayAsync(TftpPeer.Data(1, Block));
             for (var i = 0; i < 3; i++) await peer.HearAsync(TftpPeer.Acknowledgment(1));
         },
-        ExitCode.TimedOut, "does not answer any more: asked 3 times in 0.14 s");
+        ExitCode.TimedOut, "does not answer any more: asked 3 times in 0.14 s (--timeout, --retry). Run it again.");
 
     [Fact]
     public async Task Get_NeverAnswered_TimesOutAfterAllRetries() => await FailsAsync(

@@ -85,7 +85,12 @@ internal sealed class TftpLink : IDisposable
     }
 
     /// <summary>Begins to wait for an answer, longer each time in a row.</summary>
-    public void StartWait() => _wait.CancelAfter(WaitAfter(_retries));
+    public void StartWait()
+    {
+        // It may have ended while the rate limit, or a disk, held this side up: that is no silence of the server's.
+        if (_wait.IsCancellationRequested) Renew();
+        _wait.CancelAfter(WaitAfter(_retries));
+    }
 
     /// <summary>The transfer has moved on: the next wait is a short one.</summary>
     public void CountProgress() => (_retries, _waited) = (0, TimeSpan.Zero);
@@ -159,11 +164,16 @@ internal sealed class TftpLink : IDisposable
 
     private void CountRetry()
     {
-        _wait.Dispose();
-        _wait = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
+        Renew();
         _waited += WaitAfter(_retries);
         if (_retries < _ask.Retries) _retries++;
         else throw new CliException(ExitCode.TimedOut, $"{_server} {(IsOpen ? "does not answer any more" : "did not answer")}: asked {_retries + 1} times in {_waited.TotalSeconds:0.###} s (--timeout, --retry).");
+    }
+
+    private void Renew()
+    {
+        _wait.Dispose();
+        _wait = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
     }
 
     private bool IsOfPeer(out IPEndPoint? stranger)
