@@ -7,6 +7,9 @@ public enum Capability
 {
     None = -1,
 
+    /// <summary>To change the root folder.</summary>
+    SysChroot = 18,
+
     /// <summary>To trace the processes of others.</summary>
     SysPtrace = 19,
 

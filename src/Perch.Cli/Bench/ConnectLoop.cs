@@ -61,7 +61,7 @@ internal sealed class ConnectLoop(EndPoint address, BenchOptions options, BenchP
         SetWrite(connection, wantsWrite: false);
     }
 
-    protected override void Readable(LoadConnection connection)
+    protected override void Readable(LoadConnection connection, bool isEnding)
     {
         var count = connection.Socket!.Receive(Buffer, SocketFlags.None, out var error);
         if (error == SocketError.WouldBlock) return;

@@ -18,7 +18,7 @@ internal sealed class DatagramLoop : IDisposable
     private readonly BenchOptions _options;
     private readonly BenchProgress _progress;
     private readonly BenchPattern _pattern = BenchPattern.Stream();
-    private readonly IPoller _poller = OperatingSystem.IsLinux() ? new EpollPoller() : new SelectPoller();
+    private readonly IPoller _poller = OperatingSystem.IsLinux() ? new EpollPoller(isEdgeTriggered: false) : new SelectPoller();
     private readonly Socket[] _sockets;
     private readonly long[][] _times;
     private readonly long[][] _numbers;

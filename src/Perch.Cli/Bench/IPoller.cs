@@ -2,7 +2,7 @@ using System.Net.Sockets;
 
 namespace Perch.Cli.Bench;
 
-/// <summary>Tells which sockets can go on. One thread; level-triggered.</summary>
+/// <summary>Tells which sockets can go on. One thread; level-triggered where nobody asked for something else.</summary>
 internal interface IPoller : IDisposable
 {
     /// <param name="socket">Not blocking.</param>
@@ -20,4 +20,8 @@ internal interface IPoller : IDisposable
 }
 
 /// <summary>A socket that can go on.</summary>
-internal readonly record struct PollEvent(int Id, bool CanRead, bool CanWrite);
+/// <param name="Id">What it was added as.</param>
+/// <param name="CanRead">Bytes are there, or the end.</param>
+/// <param name="CanWrite">There is room to send, or a fault.</param>
+/// <param name="IsEnding">Behind the bytes that are there is the end.</param>
+internal readonly record struct PollEvent(int Id, bool CanRead, bool CanWrite, bool IsEnding);

@@ -23,12 +23,13 @@ internal sealed class LatencyHistogram
     public double Mean => Count == 0 ? 0 : _sum / Count;
 
     /// <param name="nanoseconds">Less than 0 counts as 0.</param>
-    public void Record(long nanoseconds)
+    /// <param name="times">How many had it.</param>
+    public void Record(long nanoseconds, int times = 1)
     {
         var value = Math.Max(0, nanoseconds);
-        _counts[IndexOf(value)]++;
-        Count++;
-        _sum += value;
+        _counts[IndexOf(value)] += times;
+        Count += times;
+        _sum += (double)value * times;
         if (value > Max) Max = value;
     }
 

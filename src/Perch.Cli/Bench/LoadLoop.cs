@@ -8,7 +8,7 @@ namespace Perch.Cli.Bench;
 /// A load on one thread: sockets that do not block, one poller, no allocation for a message. What differs between the modes is in
 /// the classes that derive from it.
 /// </summary>
-internal abstract class LoadLoop(EndPoint address, BenchOptions options, BenchProgress progress, BenchPattern pattern) : IDisposable
+internal abstract class LoadLoop(EndPoint address, BenchOptions options, BenchProgress progress, BenchPattern pattern, bool isEdgeTriggered = false) : IDisposable
 {
     protected static readonly double NanosecondsPerTick = 1e9 / Stopwatch.Frequency;
 
@@ -28,7 +28,7 @@ internal abstract class LoadLoop(EndPoint address, BenchOptions options, BenchPr
 
     protected BenchPattern Pattern { get; } = pattern;
 
-    protected IPoller Poller { get; } = OperatingSystem.IsLinux() ? new EpollPoller() : new SelectPoller();
+    protected IPoller Poller { get; } = OperatingSystem.IsLinux() ? new EpollPoller(isEdgeTriggered) : new SelectPoller();
 
     protected byte[] Buffer { get; } = new byte[BenchPattern.WindowBytes];
 
@@ -101,15 +101,17 @@ internal abstract class LoadLoop(EndPoint address, BenchOptions options, BenchPr
     {
     }
 
-    protected abstract void Readable(LoadConnection connection);
+    /// <param name="connection">Which.</param>
+    /// <param name="isEnding">Behind the bytes that are there is the end.</param>
+    protected abstract void Readable(LoadConnection connection, bool isEnding);
 
     protected abstract void Writable(LoadConnection connection);
 
     protected static long Ticks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
 
-    protected void Record(long since, long now)
+    protected void Record(long since, long now, int times = 1)
     {
-        if (Progress.IsMeasuring) Progress.Latency.Record((long)((now - since) * NanosecondsPerTick));
+        if (Progress.IsMeasuring) Progress.Latency.Record((long)((now - since) * NanosecondsPerTick), times);
     }
 
     protected void SetWrite(LoadConnection connection, bool wantsWrite)
@@ -211,7 +213,7 @@ internal abstract class LoadLoop(EndPoint address, BenchOptions options, BenchPr
             return;
         }
 
-        if (ready.CanRead) Readable(connection);
+        if (ready.CanRead) Readable(connection, ready.IsEnding);
         if (ready.CanWrite && connection is { IsUp: true, WantsWrite: true }) Writable(connection);
     }
 

@@ -20,7 +20,7 @@ internal sealed class MessageLoop : LoadLoop
     private int _turn;
 
     public MessageLoop(EndPoint address, BenchOptions options, BenchProgress progress)
-        : base(address, options, progress, options.Mode == BenchMode.Line ? BenchPattern.Lines(options.Size) : BenchPattern.Stream())
+        : base(address, options, progress, options.Mode == BenchMode.Line ? BenchPattern.Lines(options.Size) : BenchPattern.Stream(), isEdgeTriggered: true)
     {
         var rate = options.Mode == BenchMode.Hold ? options.Ping * options.Connections : options.Rate;
         _step = rate > 0 ? Stopwatch.Frequency / rate : 0;
@@ -106,7 +106,7 @@ internal sealed class MessageLoop : LoadLoop
         SetWrite(connection, wantsWrite: false);
     }
 
-    protected override void Readable(LoadConnection connection)
+    protected override void Readable(LoadConnection connection, bool isEnding)
     {
         var before = connection.Done;
         long now = 0;
@@ -117,6 +117,7 @@ internal sealed class MessageLoop : LoadLoop
             if (error == SocketError.WouldBlock) break;
             if (error != SocketError.Success || count == 0)
             {
+                CountAnswers(connection, before, now);
                 Drop(connection, count == 0 && error == SocketError.Success ? "The peer closed a connection." : Fault(error));
                 return;
             }
@@ -130,17 +131,29 @@ internal sealed class MessageLoop : LoadLoop
                 return;
             }
         }
-        while (count == Buffer.Length);
+        while (count == Buffer.Length || isEnding);
 
-        for (var message = before; message < connection.Done; message++)
-        {
-            Record(TimeOf(connection, message), now);
-            if (Progress.IsMeasuring) Progress.Messages++;
-        }
-
+        CountAnswers(connection, before, now);
         if (IsOpenLoop || connection.Done == before) return;
         for (var message = before; message < connection.Done; message++) Push(connection, now);
         Writable(connection);
+    }
+
+    /// <summary>Messages that went together and came back together have one latency: it is counted once for all.</summary>
+    private void CountAnswers(LoadConnection connection, long message, long now)
+    {
+        if (!Progress.IsMeasuring) return;
+        Progress.Messages += connection.Done - message;
+        while (message < connection.Done)
+        {
+            var (first, since) = (message, TimeOf(connection, message));
+            while (++message < connection.Done && TimeOf(connection, message) == since)
+            {
+                // One more of them.
+            }
+
+            Record(since, now, (int)(message - first));
+        }
     }
 
     private static long TimeOf(LoadConnection connection, long message) => connection.Times[message & (connection.Times.Length - 1)];

@@ -23,7 +23,7 @@ internal sealed class SelectPoller : IPoller
         Socket.Select(read, write, failed, TimeSpan.FromMilliseconds(milliseconds));
         var canRead = read.Concat(failed).ToHashSet();
         var canWrite = write.Concat(failed).ToHashSet();
-        _events = [.. canRead.Union(canWrite).Select(socket => new PollEvent(_sockets[socket].Id, canRead.Contains(socket), canWrite.Contains(socket)))];
+        _events = [.. canRead.Union(canWrite).Select(socket => new PollEvent(_sockets[socket].Id, canRead.Contains(socket), canWrite.Contains(socket), IsEnding: false))];
         return _events;
     }
 

@@ -32,7 +32,7 @@ internal sealed class StreamLoop(EndPoint address, BenchOptions options, BenchPr
         }
     }
 
-    protected override void Readable(LoadConnection connection)
+    protected override void Readable(LoadConnection connection, bool isEnding)
     {
         for (var round = 0; round < Rounds; round++)
         {

@@ -1,5 +1,8 @@
 using System.CommandLine;
 using Perch.Cli.Files;
+using Perch.Cli.Files.Tftp;
+using Perch.Cli.Net;
+using Perch.Wire.Tftp;
 
 namespace Perch.Cli.CommandLine;
 
@@ -7,21 +10,42 @@ namespace Perch.Cli.CommandLine;
 internal sealed class TransferOptionSet
 {
     private const int MostParallel = 64;
+    private const int MostRetries = 1000;
 
     private readonly Option<bool> _noResume = new("--no-resume") { Description = "Transfer all, also what is there already." };
     private readonly Option<int> _parallel = new("--parallel") { Description = "Connections at once.", HelpName = "number", DefaultValueFactory = _ => 4 };
     private readonly Option<long?> _limitRate = new("--limit-rate") { Description = "Bytes a second, of all transfers together: 500k, 2M.", HelpName = "size", CustomParser = ByteSize.Parse };
-    private readonly Option<int> _retry = new("--retry") { Description = "How often to connect again when the connection breaks and nothing moves.", HelpName = "number", DefaultValueFactory = _ => 10 };
+    private readonly Option<int?> _retry = new("--retry") { Description = "How often to connect again when the connection breaks and nothing moves (default: 10); tftp: how often to send again in a row (default: 5).", HelpName = "number" };
+    private readonly Option<int?> _blockSize = new("--blksize") { Description = "tftp: bytes of a block, 8 to 65464 (default: 1428).", HelpName = "number" };
+    private readonly Option<int?> _windowSize = new("--windowsize") { Description = "tftp: blocks that are sent before an acknowledgement is waited for, 1 to 65535 (default: 16).", HelpName = "number" };
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_noResume, _parallel, _limitRate, _retry]) command.Add(option);
+        foreach (var option in (Option[])[_noResume, _parallel, _limitRate, _retry, _blockSize, _windowSize]) command.Add(option);
     }
 
-    public TransferOptions Read(ParseResult result)
+    public TransferOptions Read(ParseResult result, Target target)
     {
         if (result.GetValue(_parallel) is < 1 or > MostParallel) throw new CliException(ExitCode.Usage, $"--parallel is 1 to {MostParallel}.");
         if (result.GetValue(_retry) is < 0) throw new CliException(ExitCode.Usage, "--retry is at least 0.");
-        return new() { Resume = !result.GetValue(_noResume), Parallel = result.GetValue(_parallel), LimitRate = result.GetValue(_limitRate), Retries = result.GetValue(_retry) };
+        if (result.GetValue(_retry) is > MostRetries) throw new CliException(ExitCode.Usage, $"--retry is at most {MostRetries}.");
+        var isTftp = target.Protocol == Target.Tftp;
+        if (!isTftp && (result.GetValue(_blockSize) ?? result.GetValue(_windowSize)) is not null) throw new CliException(ExitCode.Usage, "--blksize and --windowsize are for tftp://.");
+        if (result.GetValue(_blockSize) is < TftpOptionSet.MinBlockSize or > TftpOptionSet.MaxBlockSize) throw new CliException(ExitCode.Usage, $"--blksize is {TftpOptionSet.MinBlockSize} to {TftpOptionSet.MaxBlockSize}.");
+        if (result.GetValue(_windowSize) is < 1 or > TftpOptionSet.MaxWindowSize) throw new CliException(ExitCode.Usage, $"--windowsize is 1 to {TftpOptionSet.MaxWindowSize}.");
+        var options = new TransferOptions { Resume = !result.GetValue(_noResume), Parallel = result.GetValue(_parallel), LimitRate = result.GetValue(_limitRate) };
+        // TFTP has its own way to try again, and nothing to go on with.
+        return isTftp ? options with { Retries = 0, Tftp = Tftp(result) } : options with { Retries = result.GetValue(_retry) ?? options.Retries };
+    }
+
+    private TftpAsk Tftp(ParseResult result)
+    {
+        var ask = TftpAsk.Waiting(result.GetValue(CommonOptions.Timeout));
+        return ask with
+        {
+            BlockSize = result.GetValue(_blockSize) ?? ask.BlockSize,
+            WindowSize = result.GetValue(_windowSize) ?? ask.WindowSize,
+            Retries = result.GetValue(_retry) ?? ask.Retries,
+        };
     }
 }

@@ -18,6 +18,7 @@ internal static class Downloader
     {
         try
         {
+            if (!remote.IsResumable) return await RunWholeAsync(remote, name, path, meter, cancellationToken);
             var status = await remote.StatAsync(name, cancellationToken);
             if (status is not { Sha256: { } sha256, Length: { } length }) throw new FileRefusal(FileRefusal.NotFound, "there is no file of this name");
             if (resume && await HasAsync(path, length, sha256, cancellationToken)) return new("unchanged", name, length, sha256, 0);
@@ -34,6 +35,33 @@ internal static class Downloader
         }
     }
 
+    /// <summary>From a server that knows no hashes: what was begun is of no use, and no name for it is the file's alone.</summary>
+    private static async Task<TransferResult> RunWholeAsync(IRemoteFiles remote, FileName name, string path, TransferMeter meter, CancellationToken cancellationToken)
+    {
+        if (Path.GetDirectoryName(path) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
+        var part = path + PartSuffix;
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await using var file = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
+        try
+        {
+            await remote.GetAsync(name, 0, told =>
+            {
+                meter.Begin(told.Length);
+                return new HashingStream(file, hash);
+            }, meter, cancellationToken);
+            file.Flush(flushToDisk: true);
+        }
+        catch
+        {
+            File.Delete(part);
+            throw;
+        }
+
+        await file.DisposeAsync();
+        File.Move(part, path, overwrite: true);
+        return new("fetched", name, meter.Bytes, Convert.ToHexStringLower(hash.GetHashAndReset()), meter.Bytes);
+    }
+
     /// <summary>Passes a file on as it comes, to where it cannot be taken back: the hash is compared at the end.</summary>
     public static async Task<TransferResult> PipeAsync(IRemoteFiles remote, FileName name, Stream output, TransferMeter meter, CancellationToken cancellationToken)
     {
@@ -44,7 +72,7 @@ internal static class Downloader
             await remote.GetAsync(name, 0, told =>
             {
                 status = told;
-                meter.Begin(told.Length.GetValueOrDefault());
+                meter.Begin(told.Length);
                 return new HashingStream(output, hash);
             }, meter, cancellationToken);
         }
@@ -55,7 +83,7 @@ internal static class Downloader
 
         await output.FlushAsync(cancellationToken);
         var sha256 = Convert.ToHexStringLower(hash.GetHashAndReset());
-        if (sha256 != status.Sha256) throw Mismatch(name);
+        if (status.Sha256 is { } told && sha256 != told) throw Mismatch(name);
         return new("fetched", name, meter.Bytes, sha256, meter.Bytes);
     }
 
@@ -71,7 +99,7 @@ internal static class Downloader
         await remote.GetAsync(name, offset, told =>
         {
             isOther = told.Sha256 != status.Sha256;
-            meter.Begin(told.Length.GetValueOrDefault() - offset);
+            meter.Begin(told.Length - offset);
             return isOther ? null : new HashingStream(file, hash);
         }, meter, cancellationToken);
         if (isOther) throw new RestartException("the file was replaced meanwhile", "");

@@ -11,6 +11,7 @@ internal sealed class FileRefusal(string code, string text) : Exception(PeerText
     public const string NotFound = "not-found";
     public const string Checksum = "checksum";
     public const string Offset = "offset";
+    public const string Options = "options";
 
     public FileRefusal(FileAnswer answer)
         : this(answer.Code, answer.Text)

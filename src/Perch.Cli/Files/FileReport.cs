@@ -57,7 +57,8 @@ internal sealed class FileReport(CliConsole console, bool isJson, TransferScreen
         if (!isJson)
         {
             await console.Out.WriteLineAsync($"name      {PeerText.Escape(name.Value, int.MaxValue)}");
-            if (status.Sha256 is not null) await console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"length    {status.Length}\nsha256    {status.Sha256}\nmodified  {status.Modified?.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff}Z"));
+            if (status.Length is not null) await console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"length    {status.Length}"));
+            if (status.Sha256 is not null) await console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"sha256    {status.Sha256}\nmodified  {status.Modified?.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff}Z"));
             if (status.Partial > 0) await console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"partial   {status.Partial}"));
             return;
         }

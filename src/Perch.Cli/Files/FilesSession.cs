@@ -17,6 +17,8 @@ internal sealed class FilesSession(Link link, TimeSpan timeout) : IRemoteFiles
     private int _start;
     private int _end;
 
+    public bool IsResumable => true;
+
     public async Task<RemoteStatus> StatAsync(FileName name, CancellationToken cancellationToken)
     {
         var answer = await AskAsync(new() { Verb = FileVerb.Stat, Name = name }, cancellationToken);

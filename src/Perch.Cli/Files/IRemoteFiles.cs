@@ -8,6 +8,9 @@ namespace Perch.Cli.Files;
 /// </summary>
 internal interface IRemoteFiles : IAsyncDisposable
 {
+    /// <summary>Whether the server knows hashes, and parts of files to go on with; else each transfer is a whole file, taken as it comes.</summary>
+    bool IsResumable { get; }
+
     /// <returns>What is known of the name; <see cref="RemoteStatus.None"/> where nothing is.</returns>
     Task<RemoteStatus> StatAsync(FileName name, CancellationToken cancellationToken);
 

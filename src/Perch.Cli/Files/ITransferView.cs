@@ -3,8 +3,8 @@ namespace Perch.Cli.Files;
 /// <summary>Watches one transfer.</summary>
 internal interface ITransferView
 {
-    /// <summary>It begins, or begins again, with so many bytes to go.</summary>
-    void Begin(long missing);
+    /// <summary>It begins, or begins again, with so many bytes to go; null where nobody knows.</summary>
+    void Begin(long? missing);
 
     void Advance(int bytes);
 

@@ -13,8 +13,8 @@ internal sealed class TransferMeter(RateLimit? limit, ITransferView? view)
     /// <summary>Bytes that went over the wire.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>How many bytes have to go over the wire, now that it is known what is there already.</summary>
-    public void Begin(long missing) => view?.Begin(missing);
+    /// <summary>How many bytes have to go over the wire, now that it is known what is there already; null where nobody knows.</summary>
+    public void Begin(long? missing) => view?.Begin(missing);
 
     public async ValueTask AdvanceAsync(int bytes, CancellationToken cancellationToken)
     {

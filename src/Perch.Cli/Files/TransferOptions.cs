@@ -1,3 +1,5 @@
+using Perch.Cli.Files.Tftp;
+
 namespace Perch.Cli.Files;
 
 /// <summary>How files are transferred.</summary>
@@ -14,4 +16,7 @@ internal sealed record TransferOptions
 
     /// <summary>How often a broken connection is opened again without any progress between.</summary>
     public int Retries { get; init; } = 10;
+
+    /// <summary>What a TFTP server is asked for.</summary>
+    public TftpAsk Tftp { get; init; } = new();
 }

@@ -22,7 +22,7 @@ internal sealed class TransferRun(Dialer dialer, TransferOptions options, Transf
     public async Task<int> RunAsync(IAsyncEnumerable<TransferJob> jobs, CancellationToken cancellationToken)
     {
         // The first connection fails at once, with its reason: nothing is tried again that never worked.
-        var first = await RemoteFiles.OpenAsync(dialer, cancellationToken);
+        var first = await RemoteFiles.OpenAsync(dialer, options.Tftp, cancellationToken);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var queue = Channel.CreateBounded<TransferJob>(options.Parallel);
         await screen.ShowAsync(async () =>
@@ -88,7 +88,7 @@ internal sealed class TransferRun(Dialer dialer, TransferOptions options, Transf
             Failure? failure;
             try
             {
-                remote ??= await RemoteFiles.OpenAsync(dialer, stopping.Token);
+                remote ??= await RemoteFiles.OpenAsync(dialer, options.Tftp, stopping.Token);
                 var result = await job.RunAsync(remote, meter, stopping.Token);
                 await ReportAsync(() => report(result));
                 return remote;
@@ -103,6 +103,7 @@ internal sealed class TransferRun(Dialer dialer, TransferOptions options, Transf
                 failure = known;
             }
 
+            var again = remote is { IsResumable: false } ? "Run it again." : "Run it again to go on.";
             if (remote is not null) await remote.DisposeAsync();
             remote = null;
             if (failure is null) continue;
@@ -110,7 +111,7 @@ internal sealed class TransferRun(Dialer dialer, TransferOptions options, Transf
             if (meter.Bytes > 0) (attempt, pause) = (0, FirstPause);
             if (!isConnection || attempt >= options.Retries)
             {
-                await FailAsync(isConnection ? failure with { Text = $"{PeerText.Escape(job.Label)}: {failure.Text} Run it again to go on." } : failure);
+                await FailAsync(isConnection ? failure with { Text = $"{PeerText.Escape(job.Label)}: {failure.Text} {again}" } : failure);
                 if (isConnection) await stopping.CancelAsync();
                 return null;
             }

@@ -45,13 +45,22 @@ internal sealed class TransferScreen(CliConsole console)
 
     private sealed class View(ProgressTask task) : ITransferView
     {
-        public void Begin(long missing)
+        private bool _isOpenEnded;
+
+        public void Begin(long? missing)
         {
-            task.MaxValue(Math.Max(1, missing));
+            _isOpenEnded = missing is null;
+            task.IsIndeterminate(_isOpenEnded);
+            task.MaxValue(Math.Max(1, missing.GetValueOrDefault()));
             task.Value(0);
         }
 
-        public void Advance(int bytes) => task.Increment(bytes);
+        public void Advance(int bytes)
+        {
+            // A task that has all its bytes is over, and hidden.
+            if (_isOpenEnded) task.MaxValue(task.Value + bytes + 1);
+            task.Increment(bytes);
+        }
 
         public void End() => task.StopTask();
     }

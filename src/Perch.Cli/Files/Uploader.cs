@@ -15,7 +15,7 @@ internal static class Uploader
         file = file with { Length = content.Length, Sha256 = file.Sha256.Length > 0 ? file.Sha256 : Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken)) };
         try
         {
-            var status = resume ? await remote.StatAsync(file.Name, cancellationToken) : RemoteStatus.None;
+            var status = resume && remote.IsResumable ? await remote.StatAsync(file.Name, cancellationToken) : RemoteStatus.None;
             if (status.Sha256 == file.Sha256 && status.Length == file.Length) return new("unchanged", file.Name, file.Length, file.Sha256, 0);
             var offset = status.Partial <= file.Length ? status.Partial : 0;
             content.Position = offset;

@@ -17,22 +17,32 @@ internal sealed class Dialer(Target target, TlsSettings? tls, TimeSpan timeout)
     public string Description { get; } = tls is null ? target.Address : $"{target.Address} (TLS)";
 
     /// <exception cref="CliException">With what stood in the way: name, refusal, timeout, TLS.</exception>
-    public async Task<Link> ConnectAsync(CancellationToken cancellationToken)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Timeout);
-        try
+    public Task<Link> ConnectAsync(CancellationToken cancellationToken) => WithinAsync(
+        async limit =>
         {
-            var socket = await OpenAsync(await Target.ResolveAsync(limit.Token), limit.Token);
+            var socket = await OpenAsync(await Target.ResolveAsync(limit), limit);
             try
             {
-                return Target.Transport == Transport.Udp ? new(socket) : new(socket, await SecureAsync(socket, limit.Token));
+                return Target.Transport == Transport.Udp ? new Link(socket) : new(socket, await SecureAsync(socket, limit));
             }
             catch
             {
                 socket.Dispose();
                 throw;
             }
+        },
+        cancellationToken);
+
+    /// <inheritdoc cref="Target.ResolveAsync"/>
+    public Task<IReadOnlyList<EndPoint>> ResolveAsync(CancellationToken cancellationToken) => WithinAsync(Target.ResolveAsync, cancellationToken);
+
+    private async Task<T> WithinAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Timeout);
+        try
+        {
+            return await work(limit.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -17,6 +17,9 @@ namespace Perch.Cli.Net;
 /// <param name="Port">1 to 65535; 0 for <see cref="Transport.Unix"/>.</param>
 internal sealed record Target(Transport Transport, string Host, int Port)
 {
+    /// <summary>The protocol that only the verbs about files speak.</summary>
+    public const string Tftp = "tftp";
+
     private const int MaxPort = 65535;
 
     private static readonly Dictionary<string, (Transport Transport, int Port)> Protocols = new(StringComparer.Ordinal)
@@ -27,6 +30,8 @@ internal sealed record Target(Transport Transport, string Host, int Port)
         ["bytes"] = (Transport.Tcp, 9994),
         ["record"] = (Transport.Tcp, 9997),
         ["files"] = (Transport.Tcp, 9995),
+        // The well-known port (RFC 3617), where servers of other people are; Perch's default is 6969, which anybody may open.
+        [Tftp] = (Transport.Udp, 69),
     };
 
     /// <summary>The protocol that the scheme named; null where it named a transport.</summary>
@@ -36,6 +41,9 @@ internal sealed record Target(Transport Transport, string Host, int Port)
 
     /// <summary>What stands behind the address, without its first slash and with %XX decoded; empty where nothing does.</summary>
     public string Path { get; init; } = "";
+
+    /// <summary>TFTP: the name has a slash at its begin, written as a second one: <c>tftp://host//srv/name</c> (RFC 3617, section 3).</summary>
+    public bool IsRooted { get; init; }
 
     /// <summary>The address for people.</summary>
     public string Address => PeerText.Escape(Transport == Transport.Unix ? Host : Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}");
@@ -80,11 +88,14 @@ internal sealed record Target(Transport Transport, string Host, int Port)
             return false;
         }
 
+        var path = slash < 0 ? "" : Uri.UnescapeDataString(rest[(slash + 1)..]);
+        var isRooted = scheme == Tftp && path.StartsWith('/');
         target = new(transport, host, port)
         {
             Protocol = defaultPort == 0 ? null : scheme,
             IsTls = isTls,
-            Path = slash < 0 ? "" : Uri.UnescapeDataString(rest[(slash + 1)..]),
+            IsRooted = isRooted,
+            Path = isRooted ? path[1..] : path,
         };
         return true;
     }

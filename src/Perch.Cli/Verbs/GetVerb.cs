@@ -16,15 +16,21 @@ internal static class GetVerb
         The bytes gather in LOCAL.<begin of the hash>.part, which takes the name when all is there and its SHA-256 is right: nobody sees half a
         file. What was cut off goes on where it ended; a file that is here already is not fetched again; an older one is replaced.
 
+        tftp://host[:69]/name fetches one file in octet mode. TFTP knows no hashes and no parts: the bytes gather in LOCAL.part, a transfer that is cut leaves
+        nothing, and the SHA-256 that is told is that of what came. What is not answered is sent again after --timeout (1s), then after twice, four times
+        and eight times that.
+
         Examples:
           perch get files://localhost/photos/cat.jpg
           perch get files://localhost/photos/ pictures/
           perch get files://localhost/notes.txt - | less
+          perch get tftp://192.168.7.1/pxelinux.0
+          perch get tftp://localhost:6969/boot/vmlinuz --blksize 8192 --windowsize 64
         """;
 
     public static Command Create(CliConsole console)
     {
-        var url = TargetArgument.Create("From where: files://host[:port]/name or folder/.");
+        var url = TargetArgument.ForFiles("From where: files://host[:port]/name or folder/, or tftp://host/name.");
         var local = new Argument<string?>("LOCAL") { Description = "File or folder to write, or '-'.", Arity = ArgumentArity.ZeroOrOne };
         var transfer = new TransferOptionSet();
         var link = new LinkOptions();
@@ -35,7 +41,7 @@ internal static class GetVerb
         {
             var target = result.GetRequiredValue(url);
             var to = result.GetValue(local);
-            var options = transfer.Read(result);
+            var options = transfer.Read(result, target);
             var dialer = link.Dialer(result, target);
             var screen = new TransferScreen(console);
             var report = new FileReport(console, result.GetValue(CommonOptions.Json), screen);
@@ -63,7 +69,7 @@ internal static class GetVerb
     /// <summary>The names are checked when they are read: none leads out of <paramref name="folder"/>.</summary>
     private static async IAsyncEnumerable<TransferJob> All(Dialer dialer, string prefix, string folder, TransferOptions options, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var lister = await RemoteFiles.OpenAsync(dialer, cancellationToken);
+        await using var lister = await RemoteFiles.OpenAsync(dialer, options.Tftp, cancellationToken);
         var found = false;
         await foreach (var file in RemoteNames.ListAsync(lister, prefix, cancellationToken))
         {

@@ -18,7 +18,7 @@ internal static class LsVerb
 
     public static Command Create(CliConsole console)
     {
-        var url = TargetArgument.Create("Where: files://host[:port]/[begin of the names].");
+        var url = TargetArgument.ForFiles("Where: files://host[:port]/[begin of the names].");
         var link = new LinkOptions();
         var command = new Command("ls", "Lists files.") { url };
         link.AddTo(command);
@@ -26,7 +26,7 @@ internal static class LsVerb
         {
             var target = result.GetRequiredValue(url);
             var report = new FileReport(console, result.GetValue(CommonOptions.Json));
-            await using var remote = await RemoteFiles.OpenAsync(link.Dialer(result, target), token);
+            await using var remote = await RemoteFiles.OpenAsync(link.Dialer(result, target), new(), token);
             await foreach (var file in RemoteNames.ListAsync(remote, target.Path, token)) await report.TellAsync(file);
             return ExitCode.Done;
         });

@@ -14,16 +14,19 @@ internal static class PutVerb
         Each file is hashed before it is sent, and published by the server only when its SHA-256 agrees. What was cut off, by Ctrl-C, kill -9 or a
         crash of either side, goes on where it ended; a file that is there already is not sent again.
 
+        tftp://host[:69]/ sends whole files in octet mode, with nothing to go on with; whether it takes them is the server's affair.
+
         Examples:
           perch put files://localhost photo.jpg
           perch put files://localhost/photos/cat.jpg photo.jpg
           perch put files://localhost/backup/ ~/documents --limit-rate 2M
+          perch put tftp://192.168.7.1/backup.cfg running.cfg --blksize 512 --windowsize 1
           perch put tls://files.example.org:9995/in/ *.csv --ca ca.pem --json
         """;
 
     public static Command Create(CliConsole console)
     {
-        var url = TargetArgument.Create("Where to: files://host[:port]/[folder/ or name].");
+        var url = TargetArgument.ForFiles("Where to: files:// or tftp://host[:port]/[folder/ or name].");
         var files = new Argument<string[]>("FILE") { Description = "Files and folders of this machine.", Arity = ArgumentArity.OneOrMore };
         var transfer = new TransferOptionSet();
         var link = new LinkOptions();
@@ -36,7 +39,7 @@ internal static class PutVerb
             var paths = result.GetRequiredValue(files);
             var isWholeName = target.Path.Length > 0 && !target.Path.EndsWith('/');
             if (isWholeName && paths.Length > 1) throw new CliException(ExitCode.Usage, "Several files need a folder: end the URL with a slash.");
-            var options = transfer.Read(result);
+            var options = transfer.Read(result, target);
             var screen = new TransferScreen(console);
             var report = new FileReport(console, result.GetValue(CommonOptions.Json), screen);
             var walked = 0;

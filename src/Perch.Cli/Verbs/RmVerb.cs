@@ -19,7 +19,7 @@ internal static class RmVerb
 
     public static Command Create(CliConsole console)
     {
-        var url = TargetArgument.Create("Which: files://host[:port]/name.");
+        var url = TargetArgument.ForFiles("Which: files://host[:port]/name.");
         var recursive = new Option<bool>("--recursive", "-r") { Description = "All files of a folder." };
         var link = new LinkOptions();
         var command = new Command("rm", "Deletes files at the server.") { url, recursive };
@@ -29,7 +29,7 @@ internal static class RmVerb
             var target = result.GetRequiredValue(url);
             var isFolder = target.Path.EndsWith('/') || target.Path.Length == 0;
             if (isFolder != result.GetValue(recursive)) throw new CliException(ExitCode.Usage, isFolder ? "A folder is deleted with --recursive." : "With --recursive the URL ends with a slash.");
-            await using var remote = await RemoteFiles.OpenAsync(link.Dialer(result, target), token);
+            await using var remote = await RemoteFiles.OpenAsync(link.Dialer(result, target), new(), token);
             if (!isFolder) await DeleteAsync(remote, RemoteNames.Parse(target), token);
             // One connection has one answer on its way: the names are all read before the first is deleted.
             else foreach (var file in await RemoteNames.ListAsync(remote, target.Path, token).ToListAsync(token)) await DeleteAsync(remote, file.Name, token);
