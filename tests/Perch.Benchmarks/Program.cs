@@ -49,7 +49,7 @@ if (args.Length % 2 == 1 || options.Keys.Except(["--servers", "--case", "--round
     await Console.Error.WriteLineAsync(
         $"""
         Compares servers in interleaved rounds: server CPU per message, and ratios to the first server of the list.
-          --servers {string.Join(',', ServerProcess.Names)} (default bare,perch)
+          --servers {string.Join(',', ServerCommand.Names)} (default bare,perch)
           --case {string.Join('|', BenchCase.All.Keys)} (default echo)
           records, records-lone: the record endpoint against bare loops over SQLite; many lines, or one at a time
           udp-flood: what TCP clients wait while garbage comes over UDP, against what they wait in quiet
@@ -61,10 +61,11 @@ if (args.Length % 2 == 1 || options.Keys.Except(["--servers", "--case", "--round
     return 2;
 }
 
+using var generator = await LoadGenerator.CompileAsync();
 var comparison = new Comparison(
     Option("--servers", "bare,perch").Split(','),
     BenchCase.All[Option("--case", "echo")],
     int.Parse(Option("--rounds", "9"), CultureInfo.InvariantCulture),
     TimeSpan.FromSeconds(double.Parse(Option("--seconds", "3"), CultureInfo.InvariantCulture)));
-await comparison.RunAsync();
+await comparison.RunAsync(generator);
 return 0;
