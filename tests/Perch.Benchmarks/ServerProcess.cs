@@ -41,6 +41,9 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>The process's share of memory (PSS) in bytes: heaps, stacks, code.</summary>
     public long Memory => ProcFile.Number($"/proc/{Id}/smaps_rollup", "Pss:") * 1024;
 
+    /// <summary>All that the process has in memory (RSS) in bytes, shared libraries too.</summary>
+    public long ResidentMemory => ProcFile.Number($"/proc/{Id}/smaps_rollup", "Rss:") * 1024;
+
     public int Threads => Directory.GetFileSystemEntries($"/proc/{Id}/task").Length;
 
     /// <summary>Lines of its log at Error or above.</summary>
