@@ -1,4 +1,5 @@
 using System.Globalization;
+using BenchmarkDotNet.Running;
 using Perch.Benchmarks;
 
 try
@@ -18,6 +19,9 @@ try
             return 0;
         case ["soak", .. var rest] when rest.Length <= 1:
             return await new Soak(TimeSpan.FromMinutes(rest.Length == 1 ? double.Parse(rest[0], CultureInfo.InvariantCulture) : 60)).RunAsync();
+        case ["codecs"]:
+            BenchmarkRunner.Run<CodecBenchmarks>(CodecBenchmarks.Config);
+            return 0;
         case ["records"]:
             await new RecordComparison(rounds: 5, TimeSpan.FromSeconds(3)).RunPipelinedAsync();
             return 0;
@@ -95,6 +99,7 @@ static string Usage() =>
       --to N connections (default 15000, to 1000000)   --settle S before memory is read (default 5)
       --hold MINUTES: the last of the servers holds them, a tenth of them says something each minute; then it is stopped
     soak [MINUTES]: random connections and reloads against perch-direct (default 60); fails on wrong content or growth
+    codecs: framings and TFTP's packets, by BenchmarkDotNet
     records, records-lone: the record endpoint against bare loops over SQLite; many lines, or one at a time
     records-postgres CONNECTIONSTRING: the record endpoint over PostgreSQL against a bare COPY
     records-rows [ROWS]: records with so many rows (default 10,000,000) against 10,000, in TMPDIR
