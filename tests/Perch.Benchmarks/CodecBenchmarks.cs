@@ -29,7 +29,7 @@ public class CodecBenchmarks
 
     /// <summary>In this process: a generated project would be restored, and there may be no net.</summary>
     internal static IConfig Config { get; } = ManualConfig.CreateEmpty()
-        .AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance))
+        .AddJob(Job.Default.WithMaxIterationCount(20).WithToolchain(InProcessEmitToolchain.Instance))
         .AddDiagnoser(MemoryDiagnoser.Default)
         .AddColumnProvider(DefaultColumnProviders.Instance)
         .AddLogger(ConsoleLogger.Default)

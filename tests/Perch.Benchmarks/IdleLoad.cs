@@ -53,7 +53,7 @@ internal sealed class IdleLoad(LoadGenerator generator, ServerProcess server, in
             "-c", "1", generator.Executable, "idle", "-p", $"{server.EndPoint.Port}", "-c", $"{ofProcess}",
             "-a", $"{index * ((ofProcess + OfAddress - 1) / OfAddress)}",
         ];
-        return Process.Start(new ProcessStartInfo("taskset", command) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false })!;
+        return Process.Start(new ProcessStartInfo("taskset", command) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
     }
 
     private async Task CommandAsync(Process process, string command)
@@ -66,9 +66,9 @@ internal sealed class IdleLoad(LoadGenerator generator, ServerProcess server, in
         }
         catch (IOException)
         {
-            // It has ended, and said why on standard error.
+            // It has ended.
         }
 
-        throw new InvalidOperationException($"{server.Name}: the idle connections came to an end at \"{command}\", of {Count}");
+        throw new InvalidOperationException($"{server.Name}, {Count} idle connections, \"{command}\": {(await process.StandardError.ReadToEndAsync()).Trim()}.");
     }
 }

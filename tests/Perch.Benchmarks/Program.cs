@@ -54,7 +54,7 @@ catch (Exception exception) when (exception is ArgumentException or FormatExcept
     await Console.Error.WriteLineAsync($"{exception.Message}\n\n{Usage()}");
     return 2;
 }
-catch (InvalidOperationException exception)
+catch (Exception exception) when (exception is InvalidOperationException or HttpRequestException)
 {
     await Console.Error.WriteLineAsync(exception.Message);
     return 1;

@@ -13,7 +13,7 @@ static void ask(struct peer *peer) {
     end_connect(peer);
     peer->queued = options.bytes;
     peer->sent = options.bytes;
-    if (send(peer->fd, pattern(peer, 0), options.bytes, MSG_NOSIGNAL) != options.bytes) fail("send");
+    if (send(peer->fd, pattern(peer, 0), options.bytes, MSG_NOSIGNAL) != options.bytes) fail_call("send");
     shutdown(peer->fd, SHUT_WR);
 }
 
@@ -22,7 +22,7 @@ static void take(struct peer *peer) {
         ssize_t length = recv(peer->fd, received, MOST_BYTES, 0);
         if (length < 0 && errno == EINTR) continue;
         if (length < 0 && errno == EAGAIN) return;
-        if (length < 0) fail("receive");
+        if (length < 0) fail_call("receive");
         if (length == 0) break;
         check(peer, length);
         peer->received += length;

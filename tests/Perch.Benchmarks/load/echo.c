@@ -13,7 +13,7 @@ static void send_queued(struct peer *peer) {
         uint64_t left = peer->queued - peer->sent;
         ssize_t sent = send(peer->fd, pattern(peer, peer->sent), left < MOST_BYTES ? left : MOST_BYTES, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) return;
-        if (sent < 0 && errno != EINTR) fail("send");
+        if (sent < 0 && errno != EINTR) fail_call("send");
         if (sent > 0) peer->sent += sent;
     }
 }
@@ -29,7 +29,7 @@ static void take(struct peer *peer) {
         ssize_t length = recv(peer->fd, received, MOST_BYTES, 0);
         if (length < 0 && errno == EINTR) continue;
         if (length < 0 && errno == EAGAIN) break;
-        if (length < 0) fail("receive");
+        if (length < 0) fail_call("receive");
         if (length == 0) fail("the server closed a connection");
         time = now();
         check(peer, length);
@@ -47,10 +47,11 @@ static void take(struct peer *peer) {
 // A turn of a firehose: at most one send and one receive, so that the others are looked at in between.
 static void pump(struct peer *peer) {
     ssize_t sent = send(peer->fd, pattern(peer, peer->sent), FIREHOSE_BYTES, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN) fail("send");
+    if (sent < 0 && errno != EAGAIN) fail_call("send");
     if (sent > 0) peer->sent += sent;
     ssize_t length = recv(peer->fd, received, FIREHOSE_BYTES, 0);
-    if (length == 0 || (length < 0 && errno != EAGAIN)) fail("receive");
+    if (length < 0 && errno != EAGAIN) fail_call("receive");
+    if (length == 0) fail("the server closed a connection");
     if (length > 0) {
         check(peer, length);
         peer->received += length;

@@ -15,7 +15,7 @@ static void exchange(int count) {
         for (; asked < count && asked - answered < AT_ONCE; asked++) {
             struct peer *peer = &peers[next++ % opened];
             peer->queued = peer->sent += options.bytes;
-            if (send(peer->fd, pattern(peer, peer->sent - options.bytes), options.bytes, MSG_NOSIGNAL) != options.bytes) fail("send");
+            if (send(peer->fd, pattern(peer, peer->sent - options.bytes), options.bytes, MSG_NOSIGNAL) != options.bytes) fail_call("send");
         }
         int ready = epoll_wait(epoll, events, EVENTS, STALL_MS);
         if (ready == 0) fail("the server does not answer");
@@ -52,7 +52,7 @@ void run_idle(void) {
     setvbuf(stdin, NULL, _IONBF, 0);
     for (;;) {
         // Only here: while a command is carried out, the next one waits.
-        if (epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &input)) fail("standard input");
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &input)) fail_call("standard input");
         int count = epoll_wait(epoll, events, EVENTS, -1), commanded = 0;
         epoll_ctl(epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
         for (int i = 0; i < count; i++) {

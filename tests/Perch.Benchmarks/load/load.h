@@ -38,7 +38,9 @@ extern char received[MOST_BYTES];
 extern struct peer *peers;
 extern int epoll;
 
+// fail_call also says what is in errno.
 __attribute__((noreturn)) void fail(const char *what);
+__attribute__((noreturn)) void fail_call(const char *what);
 uint64_t now(void);
 
 // patterns.c

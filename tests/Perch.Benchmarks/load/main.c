@@ -15,7 +15,12 @@ static const struct {
 } modes[] = {{"echo", run_echo}, {"send", run_send}, {"connect", run_connect}, {"idle", run_idle}, {"udp", run_udp}};
 
 void fail(const char *what) {
-    fprintf(stderr, "load: %s (%s)\n", what, strerror(errno));
+    fprintf(stderr, "%s\n", what);
+    exit(1);
+}
+
+void fail_call(const char *what) {
+    fprintf(stderr, "%s: %s\n", what, strerror(errno));
     exit(1);
 }
 

@@ -1,6 +1,5 @@
 // What is measured: messages and their times between two moments, and the server's processor time at these moments.
 #include "load.h"
-#include <errno.h>
 #include <fcntl.h>
 
 // A power of two in 64 steps: at most 1.6 % too much.

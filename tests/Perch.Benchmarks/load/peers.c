@@ -14,23 +14,23 @@ void allow_descriptors(int count) {
     if (limit.rlim_cur >= wanted) return;
     limit.rlim_cur = wanted;
     if (limit.rlim_max < wanted) limit.rlim_max = wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit)) fail("more connections than descriptors: raise RLIMIT_NOFILE (ulimit -n)");
+    if (setrlimit(RLIMIT_NOFILE, &limit)) fail_call("more connections than descriptors: raise RLIMIT_NOFILE (ulimit -n)");
 }
 
 void begin_connect(struct peer *peer, uint64_t source) {
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) fail("no socket");
+    if (fd < 0) fail_call("no socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     // 127.0.1.1 and on; the port is chosen at the connect, when the whole pair is known.
     uint32_t address = options.first_address + source / OF_ADDRESS;
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(FIRST_OCTETS + ((1 + address / HOSTS) << 8) + 1 + address % HOSTS)};
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-    if (bind(fd, (struct sockaddr *)&from, sizeof from)) fail("bind");
+    if (bind(fd, (struct sockaddr *)&from, sizeof from)) fail_call("bind");
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(options.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     *peer = (struct peer){.fd = fd, .offset = (peer - peers) * 7919 % PERIOD, .state = CONNECTING, .started = now(), .times = peer->times};
-    if (connect(fd, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS) fail("connect");
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS) fail_call("connect");
     struct epoll_event interest = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = peer};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &interest)) fail("epoll");
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &interest)) fail_call("epoll");
 }
 
 void end_connect(struct peer *peer) {
@@ -38,7 +38,7 @@ void end_connect(struct peer *peer) {
     socklen_t length = sizeof error;
     getsockopt(peer->fd, SOL_SOCKET, SO_ERROR, &error, &length);
     errno = error;
-    if (error) fail("connect");
+    if (error) fail_call("connect");
     peer->state = OPEN;
 }
 

@@ -5,7 +5,7 @@
 static void send_message(struct peer *peer) {
     uint64_t before = peer->sent / options.bytes;
     ssize_t sent = send(peer->fd, pattern(peer, peer->sent), options.bytes, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN) fail("send");
+    if (sent < 0 && errno != EAGAIN) fail_call("send");
     if (sent > 0) peer->sent += sent;
     peer->ready = sent > 0;
     count_messages(peer->sent / options.bytes - before);

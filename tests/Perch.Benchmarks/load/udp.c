@@ -12,7 +12,7 @@ static void ask(struct peer *peer) {
     memcpy(datagram, pattern(peer, 0), options.bytes);
     memcpy(datagram, &number, sizeof number);
     peer->started = now();
-    if (send(peer->fd, datagram, options.bytes, 0) < 0 && errno != EAGAIN) fail("send");
+    if (send(peer->fd, datagram, options.bytes, 0) < 0 && errno != EAGAIN) fail_call("send");
 }
 
 static void take(struct peer *peer) {
@@ -20,13 +20,12 @@ static void take(struct peer *peer) {
     while ((length = recv(peer->fd, received, MOST_BYTES, 0)) >= 0) {
         uint64_t number;
         memcpy(&number, received, sizeof number);
-        errno = EBADMSG;
-        if (length != options.bytes || memcmp(received + sizeof number, pattern(peer, 0) + sizeof number, length - sizeof number)) fail("the server sent another datagram back");
+            if (length != options.bytes || memcmp(received + sizeof number, pattern(peer, 0) + sizeof number, length - sizeof number)) fail("the server sent another datagram back");
         if (number != peer->queued) continue;
         count_message(now() - peer->started);
         ask(peer);
     }
-    if (errno != EAGAIN) fail("receive");
+    if (errno != EAGAIN) fail_call("receive");
 }
 
 void run_udp(void) {
@@ -35,7 +34,7 @@ void run_udp(void) {
     for (int i = 0; i < options.connections; i++) {
         struct peer *peer = &peers[i];
         *peer = (struct peer){.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), .offset = i * 7919 % PERIOD, .state = OPEN};
-        if (connect(peer->fd, (struct sockaddr *)&server, sizeof server)) fail("connect");
+        if (connect(peer->fd, (struct sockaddr *)&server, sizeof server)) fail_call("connect");
         struct epoll_event interest = {.events = EPOLLIN | EPOLLET, .data.ptr = peer};
         epoll_ctl(epoll, EPOLL_CTL_ADD, peer->fd, &interest);
         ask(peer);
