@@ -40,6 +40,8 @@ internal sealed class LoadGenerator : IDisposable
             "-p", $"{server.EndPoint.Port}", "-s", $"{server.Id}", "-c", $"{(load.Connections / load.Generators) + load.Firehoses}",
             "-b", $"{load.Bytes}", "-d", $"{load.Depth}", "-f", $"{load.Firehoses}", "-r", $"{load.Rate}", "-a", $"{index}",
             "-t", duration.TotalSeconds.ToString(CultureInfo.InvariantCulture),
+            // Ten thousand connections are all under way a second later.
+            "-w", (0.5 + (load.Connections / 10_000.0)).ToString(CultureInfo.InvariantCulture),
         ];
         using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         using var limit = new CancellationTokenSource(duration + Patience);
