@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Perch.Benchmarks;
 
 /// <summary>
@@ -10,54 +8,57 @@ internal sealed class Comparison(IReadOnlyList<string> names, BenchCase load, in
 {
     private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(3);
 
-    private sealed record Sample(double MicrosecondsPerMessage, double MessagesPerSecond);
+    private readonly List<ServerProcess> _servers = [];
+    private readonly Dictionary<string, List<LoadResult>> _samples = [];
 
-    public async Task RunAsync()
+    public async Task RunAsync(LoadGenerator generator)
     {
-        var servers = new List<ServerProcess>();
+        Console.WriteLine();
+        Console.WriteLine($"{load.Title}; {rounds} rounds of {duration.TotalSeconds} s");
+        Console.WriteLine();
         try
         {
-            foreach (var name in names) servers.Add(await ServerProcess.StartAsync(name));
-            foreach (var server in servers) await MeasureAsync(server, Warmup);
-            var samples = servers.ToDictionary(s => s.Name, _ => new List<Sample>());
-            for (var round = 0; round < rounds; round++)
+            foreach (var name in names)
             {
-                foreach (var server in servers) samples[server.Name].Add(await MeasureAsync(server, duration));
+                if (await ServerCommand.WhyNotAsync(name, load) is { } reason) LeaveOut(name, reason);
+                else _servers.Add(await ServerProcess.StartAsync(name, pinned: load.Pinned));
             }
 
-            Print(samples);
+            await MeasureAllAsync(generator, duration.TotalSeconds < 1 ? duration : Warmup);
+            _samples.Clear();
+            for (var round = 0; round < rounds; round++) await MeasureAllAsync(generator, duration);
+            ResultTable.Print(load, _samples);
         }
         finally
         {
-            servers.ForEach(server => server.Dispose());
+            _servers.ForEach(server => server.Dispose());
         }
     }
 
-    private async Task<Sample> MeasureAsync(ServerProcess server, TimeSpan span)
+    private async Task MeasureAllAsync(LoadGenerator generator, TimeSpan span)
     {
-        using ILoadGenerator generator = load.Udp ? new UdpLoadGenerator(server.EndPoint, load) : new LoadGenerator(server.EndPoint, load);
-        await generator.StartAsync();
-        await Task.Delay(TimeSpan.FromSeconds(0.5));
-        var (messages, cpu, start) = (generator.Messages, server.CpuTime, Stopwatch.GetTimestamp());
-        await Task.Delay(span);
-        var (count, used, elapsed) = (generator.Messages - messages, server.CpuTime - cpu, Stopwatch.GetElapsedTime(start));
-        await generator.StopAsync();
-        return new(used.TotalMicroseconds / count, count / elapsed.TotalSeconds);
-    }
-
-    private void Print(Dictionary<string, List<Sample>> samples)
-    {
-        var first = samples[names[0]];
-        Console.WriteLine($"{load.Connections} {(load.Udp ? "UDP sockets" : "connections")}, {load.Bytes} bytes, {load.Depth} deep, {(load.Echo ? "echo" : "receive")}; {rounds} rounds of {duration.TotalSeconds} s");
-        Console.WriteLine($"| server | server CPU µs/message | ratio to {names[0]} (least to most) | messages/s | MB/s |");
-        Console.WriteLine("|---|---:|---:|---:|---:|");
-        foreach (var (name, taken) in samples)
+        foreach (var server in _servers.ToList())
         {
-            var ratios = taken.Zip(first, (a, b) => a.MicrosecondsPerMessage / b.MicrosecondsPerMessage).Order().ToList();
-            var rate = Median(taken.Select(s => s.MessagesPerSecond));
-            Console.WriteLine($"| {name} | {Median(taken.Select(s => s.MicrosecondsPerMessage)):0.00} | {Median(ratios):0.00} ({ratios[0]:0.00} to {ratios[^1]:0.00}) | {rate:0} | {rate * load.Bytes / 1e6:0} |");
+            try
+            {
+                if (load.Mode == "connect") await ConnectionTracking.WaitForRoomAsync(span);
+                var before = server.Descriptors;
+                var result = await generator.RunAsync(server, load, span);
+                await server.WaitForDescriptorsAsync(before);
+                if (!_samples.TryGetValue(server.Name, out var samples)) _samples.Add(server.Name, samples = []);
+                samples.Add(result);
+            }
+            catch (InvalidOperationException failure)
+            {
+                LeaveOut(server.Name, failure.Message);
+                _samples.Remove(server.Name);
+                _servers.Remove(server);
+                server.Dispose();
+            }
         }
     }
+
+    private static void LeaveOut(string name, string reason) => Console.WriteLine($"{name} is left out: {reason}.\n");
 
     public static double Median(IEnumerable<double> values)
     {

@@ -1,76 +1,62 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
+using System.Globalization;
+using System.Text.Json;
 
 namespace Perch.Benchmarks;
 
-/// <summary>Keeps a fixed number of messages under way on each connection, and checks every byte that comes back.</summary>
-internal sealed class LoadGenerator(IPEndPoint server, BenchCase load) : ILoadGenerator
+/// <summary>
+/// The clients: a program in C (the folder <c>load</c>), since a generator that takes more processor time than the server
+/// measures itself. It checks every byte that comes back.
+/// </summary>
+internal sealed class LoadGenerator : IDisposable
 {
-    /// <summary>A prime, so that a lost or doubled message shifts the pattern.</summary>
-    private const int Period = 251;
+    /// <summary>What a sample may take beyond its time: ten thousand connections are opened first.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private static readonly byte[] Pattern = [.. Enumerable.Range(0, 1 << 20).Select(i => (byte)(i % Period))];
+    private readonly DirectoryInfo _folder;
 
-    private readonly List<Socket> _sockets = [];
-    private long _messages;
-    private volatile bool _stopping;
-    private Task _running = Task.CompletedTask;
+    private LoadGenerator(DirectoryInfo folder, string executable) => (_folder, Executable) = (folder, executable);
 
-    public long Messages => Interlocked.Read(ref _messages);
+    public string Executable { get; }
 
-    public async Task StartAsync()
+    /// <exception cref="InvalidOperationException">There is no compiler.</exception>
+    public static async Task<LoadGenerator> CompileAsync()
     {
-        for (var i = 0; i < load.Connections; i++)
+        var folder = Directory.CreateTempSubdirectory("perch-load-");
+        return new(folder, await CompiledProgram.CompileAsync("load", Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "load"), "*.c"), folder));
+    }
+
+    /// <exception cref="InvalidOperationException">The server did not do what it should: the message says what.</exception>
+    public async Task<LoadResult> RunAsync(ServerProcess server, BenchCase load, TimeSpan duration) => LoadResult.Combine(
+        await Task.WhenAll(Enumerable.Range(0, load.Generators).Select(index => RunOneAsync(server, load, index, duration))));
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private async Task<LoadResult> RunOneAsync(ServerProcess server, BenchCase load, int index, TimeSpan duration)
+    {
+        string[] command =
+        [
+            .. load.Pinned ? (string[])["taskset", "-c", "1"] : [], Executable, load.Mode,
+            "-p", $"{server.EndPoint.Port}", "-s", $"{server.Id}", "-c", $"{(load.Connections / load.Generators) + load.Firehoses}",
+            "-b", $"{load.Bytes}", "-d", $"{load.Depth}", "-f", $"{load.Firehoses}", "-r", $"{load.Rate}", "-a", $"{index}",
+            "-t", duration.TotalSeconds.ToString(CultureInfo.InvariantCulture),
+            // Ten thousand connections are all under way a second later.
+            "-w", (0.5 + (load.Connections / 10_000.0)).ToString(CultureInfo.InvariantCulture),
+        ];
+        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        using var limit = new CancellationTokenSource(duration + Patience);
+        try
         {
-            var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            await socket.ConnectAsync(server);
-            _sockets.Add(socket);
+            var (output, errors) = (process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
+            await process.WaitForExitAsync(limit.Token);
+            if (process.ExitCode != 0) throw new InvalidOperationException((await errors).Trim());
+            var result = JsonSerializer.Deserialize<LoadResult>(await output, JsonSerializerOptions.Web)!;
+            return result.Messages > 0 ? result : throw new InvalidOperationException("no message came back");
         }
-
-        _running = Task.WhenAll(_sockets.Select(socket => load.Echo ? EchoAsync(socket) : SendAsync(socket)));
-    }
-
-    public async Task StopAsync()
-    {
-        _stopping = true;
-        await _running;
-    }
-
-    public void Dispose() => _sockets.ForEach(socket => socket.Dispose());
-
-    private async Task EchoAsync(Socket socket)
-    {
-        var buffer = new byte[256 * 1024];
-        long sent = 0, received = 0;
-        for (var i = 0; i < load.Depth; i++) sent += await SendMessageAsync(socket, sent);
-        while (received < sent)
+        catch (OperationCanceledException exception)
         {
-            var length = await socket.ReceiveAsync(buffer);
-            if (length == 0) throw new UnreachableException("The server closed the connection.");
-            if (!buffer.AsSpan(0, length).SequenceEqual(PatternAt(received, length).Span)) throw new UnreachableException("The server sent other bytes back.");
-            var before = received / load.Bytes;
-            received += length;
-            var complete = (int)((received / load.Bytes) - before);
-            Interlocked.Add(ref _messages, complete);
-            for (var i = 0; i < complete && !_stopping; i++) sent += await SendMessageAsync(socket, sent);
-        }
-    }
-
-    private async Task SendAsync(Socket socket)
-    {
-        for (long sent = 0; !_stopping;)
-        {
-            sent += await SendMessageAsync(socket, sent);
-            Interlocked.Increment(ref _messages);
+            process.Kill();
+            throw new InvalidOperationException("the server does not answer", exception);
         }
     }
-
-    private async Task<int> SendMessageAsync(Socket socket, long position)
-    {
-        for (var message = PatternAt(position, load.Bytes); message.Length > 0;) message = message[await socket.SendAsync(message)..];
-        return load.Bytes;
-    }
-
-    private static ReadOnlyMemory<byte> PatternAt(long position, int length) => Pattern.AsMemory((int)(position % Period), length);
 }

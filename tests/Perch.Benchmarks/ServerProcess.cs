@@ -5,22 +5,29 @@ using System.Text.Json;
 
 namespace Perch.Benchmarks;
 
-/// <summary>A server in a process of its own, on Linux held to processor 0: start the comparison on another one.</summary>
+/// <summary>A server in a process of its own.</summary>
 internal sealed class ServerProcess : IDisposable
 {
-    public static readonly string[] Names = ["c", "bare", "bare-64k", "bare-discard", "bare-discard-64k", "perch", "perch-direct", "perch-direct-raw", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard", "perch-record", "perch-files", "perch-udp", "perch-flood", "c-udp", "go-udp", "plain-udp"];
-
     private const string AdminLabel = "Now listening on: ";
 
-    private static readonly object Record = new { Port = 0, Protocol = "record", Options = new { Framing = "Line", Ack = "OK {id}\n" } };
+    /// <summary>What a server may hold besides its connections when it has been used: a pool's events, the log.</summary>
+    private const int Slack = 8;
+
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(15);
 
     private readonly Process _process;
     private readonly DirectoryInfo? _ownFolder;
+    private readonly List<string> _errors = [];
 
-    private ServerProcess(string name, Process process, DirectoryInfo? ownFolder, Uri? admin, IPEndPoint endPoint) =>
-        (Name, _process, _ownFolder, Admin, EndPoint) = (name, process, ownFolder, admin, endPoint);
+    private ServerProcess(string name, Process process, DirectoryInfo folder, bool kept, Uri? admin, IPEndPoint endPoint) =>
+        (Name, _process, Folder, _ownFolder, Admin, EndPoint) = (name, process, folder, kept ? null : folder, admin, endPoint);
 
     public string Name { get; }
+
+    public int Id => _process.Id;
+
+    /// <summary>The folder that it works in; appsettings.json is there where it is Perch.</summary>
+    public DirectoryInfo Folder { get; }
 
     /// <summary>The endpoint <c>bench</c>.</summary>
     public IPEndPoint EndPoint { get; }
@@ -28,36 +35,35 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>Null where the server is a bare one.</summary>
     public Uri? Admin { get; }
 
-    /// <summary>User and system time since the start.</summary>
-    public TimeSpan CpuTime
+    /// <summary>Open descriptors.</summary>
+    public int Descriptors => Directory.GetFileSystemEntries($"/proc/{Id}/fd").Length;
+
+    /// <summary>The process's share of memory (PSS) in bytes: heaps, stacks, code.</summary>
+    public long Memory => ProcFile.Number($"/proc/{Id}/smaps_rollup", "Pss:") * 1024;
+
+    /// <summary>All that the process has in memory (RSS) in bytes, shared libraries too.</summary>
+    public long ResidentMemory => ProcFile.Number($"/proc/{Id}/smaps_rollup", "Rss:") * 1024;
+
+    public int Threads => Directory.GetFileSystemEntries($"/proc/{Id}/task").Length;
+
+    /// <summary>Lines of its log at Error or above.</summary>
+    public IReadOnlyList<string> Errors
     {
         get
         {
-            _process.Refresh();
-            return _process.TotalProcessorTime;
+            lock (_errors) return [.. _errors];
         }
     }
 
-    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="name">One of <see cref="ServerCommand.Names"/>.</param>
     /// <param name="kept">The folder that it works in; without it, one that is deleted with it.</param>
-    public static async Task<ServerProcess> StartAsync(string name, DirectoryInfo? kept = null)
+    /// <param name="pinned">Whether it is held to processor 0, on Linux.</param>
+    /// <param name="patient">Whether a connection may be idle for an hour.</param>
+    public static async Task<ServerProcess> StartAsync(string name, DirectoryInfo? kept = null, bool pinned = true, bool patient = false)
     {
         var folder = kept ?? Directory.CreateTempSubdirectory("perch-bench-");
-        var isPerch = name.StartsWith("perch", StringComparison.Ordinal);
-        var assembly = Path.Combine(AppContext.BaseDirectory, isPerch ? "perch-server.dll" : "Perch.Benchmarks.dll");
-        string[] arguments = isPerch ? ["--contentRoot", folder.FullName] : ["serve", name];
-        if (isPerch) await File.WriteAllTextAsync(Path.Combine(folder.FullName, "appsettings.json"), Settings(name));
-
-        string[] command = name switch
-        {
-            "c" => [await CompiledServer.CompileAsync("tcp-echo.c", folder)],
-            "c-udp" => [await CompiledServer.CompileAsync("udp-echo.c", folder)],
-            "go-udp" => [await CompiledServer.CompileAsync("udp-echo.go", folder)],
-            _ => ["dotnet", assembly, .. arguments],
-        };
-        // What others do in several processes is not held to one processor here.
-        if (OperatingSystem.IsLinux() && name != "perch-files") command = ["taskset", "-c", "0", .. command];
-        var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        if (ServerCommand.IsPerch(name)) await File.WriteAllTextAsync(Path.Combine(folder.FullName, "appsettings.json"), ServerSettings.Create(name, patient));
+        var process = Process.Start(await ServerCommand.CreateAsync(name, folder, pinned))!;
         var (port, admin) = (0, default(Uri));
         while (port == 0 && await process.StandardOutput.ReadLineAsync() is { } line)
         {
@@ -68,57 +74,53 @@ internal sealed class ServerProcess : IDisposable
         }
 
         if (port == 0) throw new InvalidOperationException($"{name} did not start: exit code {process.ExitCode}.");
-        // What it goes on to print is read away, so that it never waits for us.
-        _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
-        return new(name, process, kept is null ? folder : null, admin, new IPEndPoint(IPAddress.Loopback, port));
+        var server = new ServerProcess(name, process, folder, kept is not null, admin, new IPEndPoint(IPAddress.Loopback, port));
+        _ = server.ReadOnAsync();
+        return server;
     }
 
     /// <summary>Another endpoint of Perch.</summary>
     public async Task<IPEndPoint> FindAsync(string endpoint) => new(IPAddress.Loopback, await PortAsync(Admin!, endpoint));
 
+    /// <summary>Waits until it has closed what a load left behind.</summary>
+    /// <exception cref="InvalidOperationException">It keeps it.</exception>
+    public async Task WaitForDescriptorsAsync(int before)
+    {
+        for (var started = Stopwatch.GetTimestamp(); Descriptors > before + Slack;)
+        {
+            if (Stopwatch.GetElapsedTime(started) > CloseLimit) throw new InvalidOperationException($"it still has {Descriptors} descriptors open, {before} before the load");
+            await Task.Delay(TimeSpan.FromMilliseconds(20));
+        }
+    }
+
+    /// <summary>Asks it to end (SIGTERM).</summary>
+    /// <returns>How long it took.</returns>
+    public async Task<TimeSpan> StopAsync(TimeSpan limit)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var kill = Process.Start("kill", ["-TERM", $"{Id}"]);
+        using var cancellation = new CancellationTokenSource(limit);
+        await _process.WaitForExitAsync(cancellation.Token);
+        return Stopwatch.GetElapsedTime(started);
+    }
+
     public void Dispose()
     {
-        _process.Kill();
+        if (!_process.HasExited) _process.Kill();
         _process.WaitForExit();
         _process.Dispose();
         _ownFolder?.Delete(recursive: true);
     }
 
-    /// <summary>The whole pipeline with its defaults, telemetry and logging: an echo without prefix, of messages up to 64 KiB.</summary>
-    private static string Settings(string name) => JsonSerializer.Serialize(new
+    /// <summary>What it goes on to print is read away, so that it never waits for us.</summary>
+    private async Task ReadOnAsync()
     {
-        Perch = new
+        while (await _process.StandardOutput.ReadLineAsync() is { } line)
         {
-            Transport = name.StartsWith("perch-direct", StringComparison.Ordinal) ? "Direct" : "Sockets",
-            Endpoints = name switch
-            {
-                "perch-discard" => new() { ["bench"] = new { Port = 0, Protocol = "discard" } },
-                "perch-record" => new() { ["bench"] = Record, ["other"] = Record },
-                "perch-flood" => new()
-                {
-                    ["bench"] = new { Port = 0, Protocol = "echo", Options = new { Prefix = "" } },
-                    ["flooded"] = new { Port = 0, Transport = "Udp", Protocol = "echo", Options = new { Prefix = "" } },
-                },
-                "perch-files" => new() { ["bench"] = new { Port = 0, Protocol = "files" } },
-                _ => new Dictionary<string, object>
-                {
-                    // The rate of replies is looked up all the same; every client here is one source.
-                    ["bench"] = name == "perch-udp"
-                        ? new
-                        {
-                            Port = 0,
-                            Transport = "Udp",
-                            Protocol = "echo",
-                            Guards = new { RepliesPerSecond = 100_000_000 },
-                            Options = new { Prefix = "", MaxMessageBytes = 65535 },
-                        }
-                        : new { Port = 0, Protocol = name.Replace("-direct", "", StringComparison.Ordinal).Replace("perch", "echo", StringComparison.Ordinal), Options = new { Prefix = "", MaxMessageBytes = 65536 } },
-                },
-            },
-        },
-        Kestrel = new { Endpoints = new { Admin = new { Url = "http://127.0.0.1:0" } } },
-        Serilog = new { MinimumLevel = new { Override = new Dictionary<string, string> { ["Perch.Connections"] = "Warning" } } },
-    });
+            if (!line.Contains(" ERR]", StringComparison.Ordinal) && !line.Contains(" FTL]", StringComparison.Ordinal)) continue;
+            lock (_errors) _errors.Add(line);
+        }
+    }
 
     private static async Task<int> PortAsync(Uri admin, string endpoint)
     {
