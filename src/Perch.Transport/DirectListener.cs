@@ -46,6 +46,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         (_socket, _handle, Options, Loops, _logger) = (socket, socket.SafeHandle, options, loops, logger);
         EndPoint = socket.LocalEndPoint!;
         IsTcp = EndPoint is IPEndPoint;
+        Holds = new(options.Name ?? EndPoint.ToString()!, options.LoopHeld, logger, TimeProvider.System);
         _loop = loops.Next();
         _reserve = OpenReserve();
         if (_loop.TryWatch((int)_handle.DangerousGetHandle(), Epoll.Readable | Epoll.EdgeTriggered, this) is not 0 and var error) throw new Win32Exception(error);
@@ -67,6 +68,8 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     public bool IsTcp { get; }
 
     public ulong Key { get; set; }
+
+    public LoopHolds Holds { get; }
 
     /// <summary>Connections that were gone before they were accepted, or could not be watched.</summary>
     public long BrokenConnections => Interlocked.Read(ref _broken);

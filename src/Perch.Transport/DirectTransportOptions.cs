@@ -7,6 +7,9 @@ namespace Perch.Transport;
 /// <summary>What a listener of the direct transport is made with.</summary>
 public sealed class DirectTransportOptions
 {
+    /// <summary>What logs call the listener. Default its address.</summary>
+    public string? Name { get; set; }
+
     /// <summary>Loops of a group that the transport makes for itself; 0, the default, is one per processor.</summary>
     public int LoopCount { get; set; }
 
@@ -30,6 +33,12 @@ public sealed class DirectTransportOptions
     /// web applications expect (<c>RequestAborted</c>). Default false: it fires when the socket is closed, reset or aborted.
     /// </summary>
     public bool CloseOnPeerEnd { get; set; }
+
+    /// <summary>
+    /// Called each time a handler has held its loop for more than 100 ms, while it still does, on a thread that watches
+    /// all loops: it must return at once. The log tells of it too, once a minute at most. Default null.
+    /// </summary>
+    public Action? LoopHeld { get; set; }
 
     /// <summary>Makes the bound socket, not yet listening. Default Kestrel's: Unix sockets, both families on <c>::</c>, passed descriptors.</summary>
     public Func<EndPoint, Socket> CreateBoundListenSocket { get; set; } = SocketTransportOptions.CreateDefaultBoundListenSocket;

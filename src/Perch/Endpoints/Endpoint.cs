@@ -109,7 +109,7 @@ internal sealed partial class Endpoint : IDisposable
         {
             _server = address.Transport == EndpointTransport.Udp
                 ? DatagramServer.Start(address, this, _services)
-                : await EndpointServer.StartAsync(address, ServeAsync, _servers, cancellationToken);
+                : await EndpointServer.StartAsync(address, new(Config.Name, ServeAsync, CountLoopHold), _servers, cancellationToken);
             _condition = new(EndpointState.Listening);
             Log.Listening(_logger, Config.Name, Config.Protocol.Name, Status().Address);
             return true;
@@ -140,6 +140,8 @@ internal sealed partial class Endpoint : IDisposable
             // The endpoint drains.
         }
     }
+
+    private void CountLoopHold() => _services.Registry.TrafficOf(Config.Name, Config.Protocol.Name).CountLoopHold();
 
     private async Task ServeAsync(ConnectionContext connection)
     {
