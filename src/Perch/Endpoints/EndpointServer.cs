@@ -103,5 +103,6 @@ internal sealed class EndpointServerFactory(
         Backlog = address.Backlog,
         Scheduling = address.Scheduling,
         LoopHeld = endpoint.LoopHeld,
+        ListenerChanged = endpoint.ListenerChanged,
     };
 }
