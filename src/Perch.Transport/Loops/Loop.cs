@@ -22,7 +22,7 @@ internal sealed partial class Loop : IDisposable
     private readonly SourceTable _sources = new();
     private readonly ConcurrentQueue<(IEventSource Source, LoopWork Work)> _work = new();
     private readonly List<(ulong Key, long Due)> _reminders = [];
-    private readonly Lock _wakeLock = new();
+    private readonly Lock _endLock = new();
     private readonly Epoll _epoll = new();
     private readonly Thread _thread;
     private readonly int _wake;
@@ -63,10 +63,15 @@ internal sealed partial class Loop : IDisposable
     /// <returns>0, or errno: it is not watched then.</returns>
     public int TryWatch(int descriptor, uint events, IEventSource source)
     {
-        _sources.Add(source);
-        var error = _hasEnded ? Errno.BadDescriptor : _epoll.TryAdd(descriptor, events, source.Key);
-        if (error != 0) _sources.Remove(source);
-        return error;
+        // Either it is there when the sources are told of the end, or it is refused.
+        lock (_endLock)
+        {
+            if (_hasEnded) return Errno.BadDescriptor;
+            _sources.Add(source);
+            var error = _epoll.TryAdd(descriptor, events, source.Key);
+            if (error != 0) _sources.Remove(source);
+            return error;
+        }
     }
 
     /// <summary>Forgets a source whose descriptor is closed, or about to be.</summary>
@@ -76,7 +81,10 @@ internal sealed partial class Loop : IDisposable
     public void Unwatch(int descriptor, IEventSource source)
     {
         _sources.Remove(source);
-        _epoll.Remove(descriptor);
+        lock (_endLock)
+        {
+            if (!_hasEnded) _epoll.Remove(descriptor);
+        }
     }
 
     /// <summary>Has the source's <see cref="IEventSource.OnWork"/> called on the next turn. From any thread.</summary>
@@ -115,7 +123,7 @@ internal sealed partial class Loop : IDisposable
         if (Interlocked.Exchange(ref _isAsleep, 0) == 0) return;
         var one = 1L;
         // The number may be another file's once it is closed.
-        lock (_wakeLock)
+        lock (_endLock)
         {
             if (!_hasEnded) _ = Libc.Write(_wake, &one, sizeof(long));
         }
@@ -228,8 +236,8 @@ internal sealed partial class Loop : IDisposable
 
     private void End()
     {
+        lock (_endLock) _hasEnded = true;
         foreach (var source in _sources.All()) source.OnLoopEnded();
-        lock (_wakeLock) _hasEnded = true;
         DrainAfterEnd();
         _epoll.Dispose();
         _ = Libc.Close(_wake);
