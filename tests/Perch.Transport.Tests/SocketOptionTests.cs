@@ -45,7 +45,6 @@ public sealed class SocketOptionTests
         Assert.Equal(noDelay, socket.NoDelay);
         // The system's own linger would hold the loop in close(2), or reset what is not sent.
         Assert.False(socket.LingerState!.Enabled);
-        Assert.False(socket.Blocking);
     }
 
     [Fact]
