@@ -24,6 +24,8 @@ public sealed class LoopWatchTests
         var serving = BlockUntilHeldAsync(server, held);
         for (var i = 0; i < 3; i++)
         {
+            // What comes before the handler waits again is of the same turn, and the same hold.
+            Assert.True(SpinWait.SpinUntil(() => loops.IsIdle, TransportHost.Limit));
             await client.SendTextAsync("x");
             Assert.Equal("y", await client.ReceiveTextAsync(1));
         }

@@ -40,6 +40,9 @@ public sealed class LoopGroup : IDisposable
     /// <summary>Descriptors that are watched, of all loops.</summary>
     internal int SourceCount => _loops.Sum(loop => loop.SourceCount);
 
+    /// <summary>Whether no loop serves anything.</summary>
+    internal bool IsIdle => _loops.All(loop => loop.Serving is null);
+
     internal bool IsWatchAsleep => _watch.IsAsleep;
 
     /// <summary>Stops the threads.</summary>
