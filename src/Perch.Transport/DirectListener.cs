@@ -24,31 +24,35 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     private const uint ConnectionEvents = Epoll.Readable | Epoll.Writable | Epoll.PeerHangUp | Epoll.Urgent | Epoll.EdgeTriggered;
 
     private static readonly TimeSpan BackOff = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RebindInterval = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
-    private readonly Socket _socket;
-    private readonly SafeSocketHandle _handle;
     private readonly Loop _loop;
     private readonly ILogger _logger;
+    private Socket _socket;
     private ManualResetValueTaskSourceCore<ConnectionContext?> _source;
     private CancellationTokenRegistration _registration;
     private int _reserve;
     private int _accepted;
     private long _broken;
+    private long _accepts;
     private bool _hasNews = true;
     private bool _isWaiting;
     private bool _isShort;
     private bool _hasReminder;
+    private bool _isDead;
+    private volatile bool _isHungUp;
     private bool _isUnbound;
 
     public DirectListener(Socket socket, DirectTransportOptions options, LoopGroup loops, ILogger logger)
     {
-        (_socket, _handle, Options, Loops, _logger) = (socket, socket.SafeHandle, options, loops, logger);
+        (_socket, Options, Loops, _logger) = (socket, options, loops, logger);
         EndPoint = socket.LocalEndPoint!;
         IsTcp = EndPoint is IPEndPoint;
+        Holds = new(options.Name ?? EndPoint.ToString()!, options.LoopHeld, logger, TimeProvider.System);
         _loop = loops.Next();
         _reserve = OpenReserve();
-        if (_loop.TryWatch((int)_handle.DangerousGetHandle(), Epoll.Readable | Epoll.EdgeTriggered, this) is not 0 and var error) throw new Win32Exception(error);
+        if (_loop.TryWatch((int)socket.SafeHandle.DangerousGetHandle(), Epoll.Readable | Epoll.EdgeTriggered, this) is not 0 and var error) throw new Win32Exception(error);
     }
 
     private enum Attempt
@@ -68,8 +72,13 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
 
     public ulong Key { get; set; }
 
+    public LoopHolds Holds { get; }
+
     /// <summary>Connections that were gone before they were accepted, or could not be watched.</summary>
     public long BrokenConnections => Interlocked.Read(ref _broken);
+
+    /// <summary>Calls of accept(2).</summary>
+    public long AcceptCalls => Interlocked.Read(ref _accepts);
 
     public ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
@@ -105,17 +114,9 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
             if (_isUnbound) return ValueTask.CompletedTask;
             _isUnbound = true;
             (wasWaiting, _isWaiting) = (_isWaiting, false);
-        }
-
-        var isHeld = false;
-        try
-        {
-            _handle.DangerousAddRef(ref isHeld);
-            _loop.Unwatch((int)_handle.DangerousGetHandle(), this);
-        }
-        finally
-        {
-            if (isHeld) _handle.DangerousRelease();
+            // The number of one that is dead may be another file's.
+            if (_isDead) _loop.Forget(this);
+            else _loop.Unwatch((int)_socket.SafeHandle.DangerousGetHandle(), this);
         }
 
         _socket.Dispose();
@@ -126,7 +127,12 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
 
     public ValueTask DisposeAsync() => UnbindAsync();
 
-    public void OnEvents(uint events) => Resume();
+    public void OnEvents(uint events)
+    {
+        // A listening socket has no other side: it was shut down. On a Unix socket accept(2) does not say so.
+        if ((events & Epoll.HangUp) != 0) _isHungUp = true;
+        Resume();
+    }
 
     public void OnWork(LoopWork work)
     {
@@ -137,11 +143,11 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         else if (!_hasReminder)
         {
             _hasReminder = true;
-            _loop.Remind(this, BackOff);
+            _loop.Remind(this, _isDead ? RebindInterval : BackOff);
         }
     }
 
-    /// <summary>Descriptors may have come free.</summary>
+    /// <summary>Descriptors may have come free, or the address.</summary>
     public void OnReminder()
     {
         _hasReminder = false;
@@ -207,7 +213,6 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     }
 
     /// <returns>False where nobody is there: the accept waits, and the loop may already be at it.</returns>
-    /// <exception cref="SocketException">The socket is dead.</exception>
     private bool AcceptOrWait(out DirectConnection? connection)
     {
         connection = null;
@@ -242,6 +247,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     private Attempt TryAccept(out DirectConnection? connection)
     {
         connection = null;
+        if (_isDead && !TryRebind()) return Attempt.Later;
         while (true)
         {
             var (descriptor, error) = Accept(out var remote);
@@ -259,8 +265,11 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
 
             switch (error)
             {
-                case Errno.TryAgain:
+                case Errno.TryAgain when !_isHungUp:
                     return Attempt.Nothing;
+                case Errno.TryAgain:
+                    Bury("it was shut down");
+                    return Attempt.Later;
                 case Errno.TableOfProcessFull or Errno.TableOfSystemFull or Errno.NoBufferSpace or Errno.OutOfMemory:
                     Shed(error);
                     return Attempt.Later;
@@ -272,13 +281,8 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
                     Interlocked.Increment(ref _broken);
                     continue;
                 default:
-                    lock (_lock)
-                    {
-                        if (_isUnbound) return Attempt.Nothing;
-                    }
-
-                    Log.Dead(_logger, EndPoint, Marshal.GetPInvokeErrorMessage(error));
-                    throw new SocketException((int)SocketError.SocketError, $"The listener of {EndPoint} failed: {Marshal.GetPInvokeErrorMessage(error)}");
+                    Bury(Marshal.GetPInvokeErrorMessage(error));
+                    return Attempt.Later;
             }
         }
     }
@@ -287,12 +291,14 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     {
         remote = null;
         var isHeld = false;
+        var handle = _socket.SafeHandle;
         try
         {
-            _handle.DangerousAddRef(ref isHeld);
+            handle.DangerousAddRef(ref isHeld);
+            Interlocked.Increment(ref _accepts);
             var name = stackalloc byte[SocketName.MaxLength];
             uint length = SocketName.MaxLength;
-            var descriptor = Libc.Accept((int)_handle.DangerousGetHandle(), name, &length, Libc.NonBlocking | Libc.CloseOnExec);
+            var descriptor = Libc.Accept((int)handle.DangerousGetHandle(), name, &length, Libc.NonBlocking | Libc.CloseOnExec);
             if (descriptor < 0) return (-1, Marshal.GetLastPInvokeError());
             if (IsTcp) remote = SocketName.Read(new(name, (int)Math.Min(length, SocketName.MaxLength)));
             return (descriptor, 0);
@@ -303,8 +309,53 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         }
         finally
         {
-            if (isHeld) _handle.DangerousRelease();
+            if (isHeld) handle.DangerousRelease();
         }
+    }
+
+    /// <summary>The socket will give no connection any more.</summary>
+    private void Bury(string reason)
+    {
+        lock (_lock)
+        {
+            if (_isUnbound) return;
+            _isDead = true;
+            // It leaves the loop with its descriptor; its place there is kept, for the reminder.
+            _socket.Dispose();
+        }
+
+        Log.Dead(_logger, EndPoint, reason);
+        Options.ListenerChanged?.Invoke(reason);
+    }
+
+    /// <summary>Listens anew on the address, and the port, that it had.</summary>
+    private bool TryRebind()
+    {
+        lock (_lock)
+        {
+            if (_isUnbound) return false;
+            try
+            {
+                var socket = DirectTransportFactory.Listen(EndPoint, Options);
+                _loop.Forget(this);
+                _isHungUp = false;
+                if (_loop.TryWatch((int)socket.SafeHandle.DangerousGetHandle(), Epoll.Readable | Epoll.EdgeTriggered, this) != 0)
+                {
+                    socket.Dispose();
+                    return false;
+                }
+
+                (_socket, _isDead) = (socket, false);
+            }
+            catch (Exception exception) when (exception is SocketException or IOException)
+            {
+                return false;
+            }
+        }
+
+        Log.Rebound(_logger, EndPoint);
+        Options.ListenerChanged?.Invoke(null);
+        return true;
     }
 
     private bool TryWatch(int descriptor, IPEndPoint? remote, [NotNullWhen(true)] out DirectConnection? connection)
@@ -318,7 +369,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         return false;
     }
 
-    /// <summary>Out of descriptors or memory: says so once, and lets the one that waits longest know, with the descriptor that was kept for it.</summary>
+    /// <summary>Out of descriptors or memory: says so once, and lets those that wait know, with the descriptor that was kept for it.</summary>
     private void Shed(int error)
     {
         if (!_isShort)
@@ -329,8 +380,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
 
         if (error != Errno.TableOfProcessFull) return;
         CloseReserve();
-        var (descriptor, _) = Accept(out _);
-        if (descriptor >= 0)
+        for (var i = 0; i < MaxAcceptsPerTurn && Accept(out _) is { Descriptor: >= 0 and var descriptor }; i++)
         {
             Interlocked.Increment(ref _broken);
             Libc.SetReset(descriptor);
@@ -355,8 +405,11 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         [LoggerMessage(1111, LogLevel.Information, "{EndPoint} accepts again", EventName = "AcceptRecovered")]
         public static partial void Recovered(ILogger logger, EndPoint endPoint);
 
-        [LoggerMessage(1112, LogLevel.Critical, "The listener of {EndPoint} failed: {Reason}", EventName = "ListenerDied")]
+        [LoggerMessage(1112, LogLevel.Critical, "The listener of {EndPoint} failed: {Reason}. It is bound again as soon as that can be had", EventName = "ListenerDied")]
         public static partial void Dead(ILogger logger, EndPoint endPoint, string reason);
+
+        [LoggerMessage(1114, LogLevel.Information, "The listener of {EndPoint} is bound again", EventName = "ListenerRebound")]
+        public static partial void Rebound(ILogger logger, EndPoint endPoint);
 
         [LoggerMessage(1113, LogLevel.Error, "A callback of ConnectionClosed threw", EventName = "ClosedCallbackThrew")]
         public static partial void CallbackThrew(ILogger logger, Exception exception);

@@ -35,20 +35,40 @@ public sealed class DirectTransportFactory : IConnectionListenerFactory, IConnec
         Socket? socket = null;
         try
         {
-            socket = _options.CreateBoundListenSocket(endpoint);
-            if (socket.LocalEndPoint is IPEndPoint) socket.NoDelay = _options.NoDelay;
-            socket.Blocking = false;
-            socket.Listen(_options.Backlog);
+            socket = Listen(endpoint, _options);
             return new(new DirectListener(socket, _options, _loops, _logger));
         }
         catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
-            socket?.Dispose();
             throw new AddressInUseException(exception.Message, exception);
         }
         catch
         {
             socket?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A socket that listens. What is set on it here, its connections inherit (tcp(7)): they cost no call for it.</summary>
+    /// <exception cref="SocketException">It cannot be had.</exception>
+    internal static Socket Listen(EndPoint endpoint, DirectTransportOptions options)
+    {
+        var socket = options.CreateBoundListenSocket(endpoint);
+        try
+        {
+            if (socket.LocalEndPoint is IPEndPoint)
+            {
+                socket.NoDelay = options.NoDelay;
+                if (options.KeepAlive is { } keepAlive) keepAlive.Set(socket);
+            }
+
+            socket.Blocking = false;
+            socket.Listen(options.Backlog);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
             throw;
         }
     }

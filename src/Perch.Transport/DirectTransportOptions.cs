@@ -7,14 +7,29 @@ namespace Perch.Transport;
 /// <summary>What a listener of the direct transport is made with.</summary>
 public sealed class DirectTransportOptions
 {
+    /// <summary>What logs call the listener. Default its address.</summary>
+    public string? Name { get; set; }
+
     /// <summary>Loops of a group that the transport makes for itself; 0, the default, is one per processor.</summary>
     public int LoopCount { get; set; }
 
-    /// <summary>Connections that the system holds until they are accepted. Default 512.</summary>
-    public int Backlog { get; set; } = 512;
+    /// <summary>Connections that the system holds until they are accepted, at least 1; it may have a limit of its own (net.core.somaxconn). Default 512.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less.</exception>
+    public int Backlog
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            field = value;
+        }
+    } = 512;
 
     /// <summary>Whether small writes go out at once (TCP_NODELAY). Default true.</summary>
     public bool NoDelay { get; set; } = true;
+
+    /// <summary>How TCP finds out that a silent peer is gone; null, the default, does not ask: such a connection is open until something is sent on it.</summary>
+    public KeepAlive? KeepAlive { get; set; }
 
     /// <summary>Where reads and flushes that had to wait go on. Default on the loop.</summary>
     public ContinuationScheduling Scheduling { get; set; }
@@ -23,13 +38,35 @@ public sealed class DirectTransportOptions
     /// How long a connection that was ended here waits for the peer's end, and drops what still comes, so that a late byte
     /// does not cost the peer our last ones. Default 2 seconds; zero closes at once.
     /// </summary>
-    public TimeSpan LingerTime { get; set; } = TimeSpan.FromSeconds(2);
+    /// <exception cref="ArgumentOutOfRangeException">It is negative, or more than an hour.</exception>
+    public TimeSpan LingerTime
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.Zero);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromHours(1));
+            field = value;
+        }
+    } = TimeSpan.FromSeconds(2);
 
     /// <summary>
     /// Whether <c>ConnectionClosed</c> also fires when the peer has only ended its own side, as Kestrel's transport does and
     /// web applications expect (<c>RequestAborted</c>). Default false: it fires when the socket is closed, reset or aborted.
     /// </summary>
     public bool CloseOnPeerEnd { get; set; }
+
+    /// <summary>
+    /// Called each time a handler has held its loop for more than 100 ms, while it still does, on a thread that watches
+    /// all loops: it must return at once. The log tells of it too, once a minute at most. Default null.
+    /// </summary>
+    public Action? LoopHeld { get; set; }
+
+    /// <summary>
+    /// Called when the listening socket has failed, with the reason, and, with null, when it is bound and listens again,
+    /// which is tried each second. Connections are not concerned. It must return at once. Default null.
+    /// </summary>
+    public Action<string?>? ListenerChanged { get; set; }
 
     /// <summary>Makes the bound socket, not yet listening. Default Kestrel's: Unix sockets, both families on <c>::</c>, passed descriptors.</summary>
     public Func<EndPoint, Socket> CreateBoundListenSocket { get; set; } = SocketTransportOptions.CreateDefaultBoundListenSocket;

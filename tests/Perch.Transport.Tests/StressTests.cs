@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
@@ -8,11 +9,12 @@ namespace Perch.Transport.Tests;
 
 /// <summary>
 /// Connections that do whatever comes: sizes, pauses, half-closes, aborts and cancellations by chance. What is echoed is what was
-/// sent, byte for byte; whoever was not cut gets all of it; nothing hangs; nothing is left.
+/// sent, byte for byte; whoever was not cut gets all of it; nothing hangs; nothing is left. PERCH_STRESS_SECONDS has it go on for longer.
 /// </summary>
 public sealed class StressTests
 {
-    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(
+        int.TryParse(Environment.GetEnvironmentVariable("PERCH_STRESS_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 3);
 
     [Theory]
     [Transports(DirectOnly = true)]
@@ -36,7 +38,7 @@ public sealed class StressTests
             }
 
             return count;
-        }))).WaitAsync(TransportHost.Limit);
+        }))).WaitAsync(Duration + TransportHost.Limit);
 
         await host.Listener.UnbindAsync();
         await accepting.Soon();
@@ -98,7 +100,6 @@ public sealed class StressTests
     {
         var endPoint = host.Listener.EndPoint;
         using var client = new Socket(endPoint.AddressFamily, SocketType.Stream, endPoint is System.Net.IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
-        await client.ConnectAsync(endPoint);
         var sent = PeerExtensions.Pattern(random.Next(5) switch { 0 => random.Next(1, 10), 1 => random.Next(1_000_000), _ => random.Next(1, 60_000) }, random.Next());
         var cut = random.Next(8) == 0 ? random.Next(sent.Length + 1) : -1;
         // A small window is slow.
@@ -106,6 +107,7 @@ public sealed class StressTests
         var piece = random.Next(3) == 0 ? 1 + random.Next(200) : 1 + random.Next(70_000);
         try
         {
+            await client.ConnectAsync(endPoint);
             var sending = SendAsync(client, sent, piece);
             var received = new byte[sent.Length + 1];
             var have = 0;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -22,7 +23,7 @@ internal sealed class TransportHost : IAsyncDisposable
 
     public LoopGroup? Loops { get; }
 
-    public static async Task<TransportHost> StartAsync(TransportKind kind, Action<DirectTransportOptions>? configure = null)
+    public static async Task<TransportHost> StartAsync(TransportKind kind, Action<DirectTransportOptions>? configure = null, ILoggerFactory? log = null)
     {
         var path = kind is TransportKind.SocketsUnix or TransportKind.DirectUnix ? Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()) : null;
         EndPoint endPoint = path is not null ? new UnixDomainSocketEndPoint(path)
@@ -35,8 +36,9 @@ internal sealed class TransportHost : IAsyncDisposable
 
         var options = new DirectTransportOptions { Scheduling = kind == TransportKind.DirectOnThreadPool ? ContinuationScheduling.ThreadPool : ContinuationScheduling.Inline };
         configure?.Invoke(options);
-        var loops = new LoopGroup(2, NullLoggerFactory.Instance);
-        var direct = new DirectTransportFactory(options, loops, NullLoggerFactory.Instance);
+        log ??= NullLoggerFactory.Instance;
+        var loops = new LoopGroup(2, log);
+        var direct = new DirectTransportFactory(options, loops, log);
         return new(await direct.BindAsync(endPoint), loops, path);
     }
 

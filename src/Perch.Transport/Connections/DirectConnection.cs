@@ -62,6 +62,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     public ulong Key { get; set; }
 
+    public LoopHolds Holds => _listener.Holds;
+
     public bool IsOnThreadPool { get; }
 
     /// <summary>Whether a receive that returns less than there was room for has left nothing: not where messages have boundaries.</summary>

@@ -227,6 +227,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
     {
         lock (_lock)
         {
+            if (_isWaiting && cancellationToken is not null) throw new InvalidOperationException("A flush is already under way.");
             _pending.Append(ref _staged);
             if (IsGone)
             {
@@ -241,6 +242,9 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
             if (SendPending() != Sent.Part)
             {
                 _isArmed = false;
+                // The end, of another thread, has sent what a flush waits for: the loop will hear of nothing any more.
+                if (_isWaiting) connection.Loop.Post(connection, LoopWork.Flush);
+                _isWaiting = false;
                 return false;
             }
 

@@ -6,6 +6,9 @@ internal interface IEventSource
     /// <summary>Its place among the loop's sources, as the system hands it back with each event.</summary>
     ulong Key { get; set; }
 
+    /// <summary>Counts when what it runs holds the loop.</summary>
+    LoopHolds Holds { get; }
+
     /// <summary>The system has news of the descriptor.</summary>
     void OnEvents(uint events);
 

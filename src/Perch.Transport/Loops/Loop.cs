@@ -18,10 +18,11 @@ internal sealed partial class Loop : IDisposable
     private const ulong WakeKey = 0;
 
     private readonly ILogger _logger;
+    private readonly LoopWatch _watch;
     private readonly SourceTable _sources = new();
     private readonly ConcurrentQueue<(IEventSource Source, LoopWork Work)> _work = new();
     private readonly List<(ulong Key, long Due)> _reminders = [];
-    private readonly Lock _wakeLock = new();
+    private readonly Lock _endLock = new();
     private readonly Epoll _epoll = new();
     private readonly Thread _thread;
     private readonly int _wake;
@@ -30,10 +31,12 @@ internal sealed partial class Loop : IDisposable
     private volatile bool _isEnding;
     private volatile bool _hasEnded;
     private long _nextReminder;
+    private IEventSource? _serving;
+    private long _turn;
 
-    public Loop(int index, SharedBlocks shared, ILogger logger)
+    public Loop(int index, SharedBlocks shared, LoopWatch watch, ILogger logger)
     {
-        _logger = logger;
+        (_logger, _watch) = (logger, watch);
         Blocks = new(shared);
         _wake = Libc.EventDescriptor(0, Libc.CloseOnExec | Libc.NonBlocking);
         if (_wake < 0) throw new Win32Exception();
@@ -50,14 +53,25 @@ internal sealed partial class Loop : IDisposable
     /// <summary>Descriptors that it watches.</summary>
     public int SourceCount => _sources.Count;
 
+    /// <summary>What is being served, for the watch; null while it waits for news.</summary>
+    public IEventSource? Serving => Volatile.Read(ref _serving);
+
+    /// <summary>Goes up with each source that is served.</summary>
+    public long Turn => Volatile.Read(ref _turn);
+
     /// <summary>Watches a descriptor; events may come before the call returns. From any thread.</summary>
     /// <returns>0, or errno: it is not watched then.</returns>
     public int TryWatch(int descriptor, uint events, IEventSource source)
     {
-        _sources.Add(source);
-        var error = _hasEnded ? Errno.BadDescriptor : _epoll.TryAdd(descriptor, events, source.Key);
-        if (error != 0) _sources.Remove(source);
-        return error;
+        // Either it is there when the sources are told of the end, or it is refused.
+        lock (_endLock)
+        {
+            if (_hasEnded) return Errno.BadDescriptor;
+            _sources.Add(source);
+            var error = _epoll.TryAdd(descriptor, events, source.Key);
+            if (error != 0) _sources.Remove(source);
+            return error;
+        }
     }
 
     /// <summary>Forgets a source whose descriptor is closed, or about to be.</summary>
@@ -67,7 +81,10 @@ internal sealed partial class Loop : IDisposable
     public void Unwatch(int descriptor, IEventSource source)
     {
         _sources.Remove(source);
-        _epoll.Remove(descriptor);
+        lock (_endLock)
+        {
+            if (!_hasEnded) _epoll.Remove(descriptor);
+        }
     }
 
     /// <summary>Has the source's <see cref="IEventSource.OnWork"/> called on the next turn. From any thread.</summary>
@@ -106,7 +123,7 @@ internal sealed partial class Loop : IDisposable
         if (Interlocked.Exchange(ref _isAsleep, 0) == 0) return;
         var one = 1L;
         // The number may be another file's once it is closed.
-        lock (_wakeLock)
+        lock (_endLock)
         {
             if (!_hasEnded) _ = Libc.Write(_wake, &one, sizeof(long));
         }
@@ -125,6 +142,7 @@ internal sealed partial class Loop : IDisposable
                 for (var i = 0; i < count; i++) Dispatch(i);
                 RunWork();
                 if (_reminders.Count > 0) RunReminders();
+                Volatile.Write(ref _serving, null);
             }
         }
         catch (Exception exception)
@@ -132,7 +150,16 @@ internal sealed partial class Loop : IDisposable
             Log.Failed(_logger, exception);
         }
 
+        Volatile.Write(ref _serving, null);
         End();
+    }
+
+    /// <summary>Two writes and a read: a handler that holds the loop has to be found by another thread.</summary>
+    private void Begin(IEventSource source)
+    {
+        Volatile.Write(ref _turn, _turn + 1);
+        Volatile.Write(ref _serving, source);
+        if (_watch.IsAsleep) _watch.Wake();
     }
 
     /// <returns>How long it may sleep: not at all where something waits in the queue.</returns>
@@ -148,6 +175,7 @@ internal sealed partial class Loop : IDisposable
     {
         var (events, key) = _epoll[index];
         if (key == WakeKey || _sources.Find(key) is not { } source) return;
+        Begin(source);
         try
         {
             source.OnEvents(events);
@@ -166,6 +194,8 @@ internal sealed partial class Loop : IDisposable
 
     private void RunItem(IEventSource source, LoopWork work)
     {
+        // Whoever comes after the loop's end is not on it.
+        if (!_hasEnded) Begin(source);
         try
         {
             source.OnWork(work);
@@ -187,14 +217,27 @@ internal sealed partial class Loop : IDisposable
             if (now < due) continue;
             _reminders[i] = _reminders[^1];
             _reminders.RemoveAt(_reminders.Count - 1);
-            _sources.Find(key)?.OnReminder();
+            if (_sources.Find(key) is { } source) RunReminder(source);
+        }
+    }
+
+    private void RunReminder(IEventSource source)
+    {
+        Begin(source);
+        try
+        {
+            source.OnReminder();
+        }
+        catch (Exception exception)
+        {
+            Log.Threw(_logger, exception);
         }
     }
 
     private void End()
     {
+        lock (_endLock) _hasEnded = true;
         foreach (var source in _sources.All()) source.OnLoopEnded();
-        lock (_wakeLock) _hasEnded = true;
         DrainAfterEnd();
         _epoll.Dispose();
         _ = Libc.Close(_wake);

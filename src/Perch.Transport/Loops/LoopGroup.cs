@@ -16,6 +16,7 @@ public sealed class LoopGroup : IDisposable
     private readonly Lock _lock = new();
     private readonly SharedBlocks _blocks = new();
     private readonly ILogger _logger;
+    private readonly LoopWatch _watch;
     private readonly int _count;
     private volatile Loop[] _loops = [];
     private bool _isDisposed;
@@ -30,6 +31,7 @@ public sealed class LoopGroup : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         _count = count == 0 ? Environment.ProcessorCount : count;
         _logger = loggers.CreateLogger("Perch.Transport");
+        _watch = new(_logger);
         Pool = pools?.Create() ?? MemoryPool<byte>.Shared;
     }
 
@@ -37,6 +39,11 @@ public sealed class LoopGroup : IDisposable
 
     /// <summary>Descriptors that are watched, of all loops.</summary>
     internal int SourceCount => _loops.Sum(loop => loop.SourceCount);
+
+    /// <summary>Whether no loop serves anything.</summary>
+    internal bool IsIdle => _loops.All(loop => loop.Serving is null);
+
+    internal bool IsWatchAsleep => _watch.IsAsleep;
 
     /// <summary>Stops the threads.</summary>
     public void Dispose()
@@ -50,6 +57,7 @@ public sealed class LoopGroup : IDisposable
         }
 
         foreach (var loop in loops) loop.Dispose();
+        _watch.Dispose();
     }
 
     internal Loop Next() => Loops() is var loops && loops.Length == 1 ? loops[0] : loops[Interlocked.Increment(ref _next) % (uint)loops.Length];
@@ -62,8 +70,10 @@ public sealed class LoopGroup : IDisposable
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
-            if (_loops.Length == 0) _loops = [.. Enumerable.Range(0, _count).Select(i => new Loop(i, _blocks, _logger))];
-            return _loops;
+            if (_loops.Length > 0) return _loops;
+            Loop[] loops = [.. Enumerable.Range(0, _count).Select(i => new Loop(i, _blocks, _watch, _logger))];
+            _watch.Start(loops);
+            return _loops = loops;
         }
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Perch.Datagrams;
 using Perch.Endpoints;
+using Perch.Transport;
 
 namespace Perch.Configuration;
 
@@ -14,14 +15,20 @@ internal static class TransportKeys
         var isUdp = settings.Transport == EndpointTransport.Udp;
         if (isUdp && settings.Backlog is not null)
             faults.Add(new($"{section.Path}:{nameof(settings.Backlog)}", "is for TCP", $"Remove it; what UDP holds is {nameof(settings.ReceiveBufferBytes)}"));
+        if (isUdp && settings.Scheduling is not null)
+            faults.Add(new($"{section.Path}:{nameof(settings.Scheduling)}", "is for TCP and Unix sockets", "Remove it: the handlers of UDP are on the thread pool"));
         if (!isUdp && settings.ReceiveBufferBytes is not null)
             faults.Add(new($"{section.Path}:{nameof(settings.ReceiveBufferBytes)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
         if (!isUdp && settings.MulticastGroups.Length > 0)
             faults.Add(new($"{section.Path}:{nameof(settings.MulticastGroups)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
         return isUdp
             ? listen with { Transport = EndpointTransport.Udp, ReceiveBufferBytes = settings.ReceiveBufferBytes, MulticastGroups = ReadGroups(section, settings, listen, faults) }
-            : listen with { Carrier = perch.Transport };
+            : listen with { Carrier = perch.Transport, Scheduling = SchedulingOf(settings, perch) };
     }
+
+    /// <remarks>Kestrel's own transport is always on the thread pool: the key changes nothing there, and binds nothing anew.</remarks>
+    private static ContinuationScheduling SchedulingOf(EndpointSettings settings, PerchSettings perch) =>
+        perch.Transport == ConnectionTransport.Direct ? settings.Scheduling ?? ContinuationScheduling.Inline : ContinuationScheduling.Inline;
 
     private static List<MulticastGroup> ReadGroups(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)
     {

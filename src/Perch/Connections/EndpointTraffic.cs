@@ -15,6 +15,7 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
     private long _received;
     private long _sent;
     private long _messages;
+    private long _loopHolds;
     private int _admitted;
 
     public string Endpoint { get; } = endpoint;
@@ -23,6 +24,9 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
 
     /// <summary>What UDP has carried; null where there was none.</summary>
     public DatagramTraffic? DatagramTotals { get; private set; }
+
+    /// <summary>How often a handler has held a loop of the direct transport.</summary>
+    public long LoopHolds => Interlocked.Read(ref _loopHolds);
 
     /// <summary>Called when the endpoint is one of UDP.</summary>
     public DatagramTraffic Datagrams()
@@ -52,6 +56,8 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
             return true;
         }
     }
+
+    public void CountLoopHold() => Interlocked.Increment(ref _loopHolds);
 
     public ConnectionState[] Live()
     {

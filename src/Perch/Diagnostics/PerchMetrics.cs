@@ -33,6 +33,7 @@ internal sealed class PerchMetrics : IDisposable
         _meter.CreateObservableCounter("perch.datagrams.received", () => ObserveDatagrams(d => d.Received), "{datagram}", "Datagrams received, those that are dropped then too.");
         _meter.CreateObservableCounter("perch.datagrams.sent", () => ObserveDatagrams(d => d.Sent), "{datagram}", "Datagrams sent.");
         _meter.CreateObservableCounter("perch.datagrams.dropped", ObserveDropped, "{datagram}", "Datagrams that were not handled, and replies that were not sent, by reason.");
+        _meter.CreateObservableCounter("perch.loop.held", ObserveLoopHolds, "{hold}", "Times a handler kept a loop of the direct transport, and every connection on it, for more than 100 ms.");
         _meter.CreateObservableCounter("perch.messages", () => Observe(t => t.Messages), "{message}", "Messages handled.");
     }
 
@@ -52,6 +53,9 @@ internal sealed class PerchMetrics : IDisposable
 
     private List<Measurement<long>> Observe(Func<TrafficTotals, long> value) =>
         [.. _registry.Traffic.Select(t => new Measurement<long>(value(t.Totals()), new("endpoint", t.Endpoint), new("protocol", t.Protocol)))];
+
+    private List<Measurement<long>> ObserveLoopHolds() =>
+        [.. _registry.Traffic.Select(t => new Measurement<long>(t.LoopHolds, new("endpoint", t.Endpoint), new("protocol", t.Protocol)))];
 
     private List<Measurement<long>> ObserveDatagrams(Func<DatagramTraffic, long> value) =>
         [.. _registry.Traffic.Where(t => t.DatagramTotals is not null)

@@ -109,7 +109,7 @@ internal sealed partial class Endpoint : IDisposable
         {
             _server = address.Transport == EndpointTransport.Udp
                 ? DatagramServer.Start(address, this, _services)
-                : await EndpointServer.StartAsync(address, ServeAsync, _servers, cancellationToken);
+                : await EndpointServer.StartAsync(address, new(Config.Name, ServeAsync, CountLoopHold, OnListenerChanged), _servers, cancellationToken);
             _condition = new(EndpointState.Listening);
             Log.Listening(_logger, Config.Name, Config.Protocol.Name, Status().Address);
             return true;
@@ -140,6 +140,17 @@ internal sealed partial class Endpoint : IDisposable
             // The endpoint drains.
         }
     }
+
+    /// <remarks>The transport binds it again; a drain that has begun meanwhile stands.</remarks>
+    private void OnListenerChanged(string? failure)
+    {
+        var before = _condition;
+        if (before.State is not (EndpointState.Listening or EndpointState.Failed)) return;
+        var after = failure is null ? new Condition(EndpointState.Listening) : new(EndpointState.Failed, failure, _services.Time.GetUtcNow() + FirstRetry);
+        Interlocked.CompareExchange(ref _condition, after, before);
+    }
+
+    private void CountLoopHold() => _services.Registry.TrafficOf(Config.Name, Config.Protocol.Name).CountLoopHold();
 
     private async Task ServeAsync(ConnectionContext connection)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using Perch.Datagrams;
+using Perch.Transport;
 
 namespace Perch.Endpoints;
 
@@ -42,6 +43,9 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
     /// <summary>What carries its connections; nothing to UDP.</summary>
     public ConnectionTransport Carrier { get; init; }
 
+    /// <summary>Where the handlers of the direct transport go on; the default with every other.</summary>
+    public ContinuationScheduling Scheduling { get; init; }
+
     /// <summary>UDP: what the receive buffer is asked to hold, or null.</summary>
     public int? ReceiveBufferBytes { get; init; }
 
@@ -54,7 +58,8 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
 
     public bool Equals(ListenAddress? other) => other is not null
         && Equals(Address, other.Address) && Port == other.Port && UnixSocket == other.UnixSocket && Backlog == other.Backlog
-        && Transport == other.Transport && Carrier == other.Carrier && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
+        && Transport == other.Transport && Carrier == other.Carrier && Scheduling == other.Scheduling
+        && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
 
     public override int GetHashCode() => HashCode.Combine(Address, Port, UnixSocket, Transport);
 

@@ -17,16 +17,16 @@ internal sealed class EndpointServer : IEndpointServer
     private readonly KestrelServer _server;
     private ListenOptions? _listen;
 
-    private EndpointServer(ListenAddress address, ConnectionDelegate serve, EndpointServerFactory factory)
+    private EndpointServer(ListenAddress address, EndpointHooks endpoint, EndpointServerFactory factory)
     {
         var options = new KestrelServerOptions { ApplicationServices = factory.Services };
         options.Listen(address.EndPoint, listen =>
         {
             listen.Protocols = HttpProtocols.None;
-            listen.Use(_ => serve);
+            listen.Use(_ => endpoint.Serve);
             _listen = listen;
         });
-        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address), new KestrelLoggers(factory.Loggers));
+        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address, endpoint), new KestrelLoggers(factory.Loggers));
         Address = address;
     }
 
@@ -39,10 +39,10 @@ internal sealed class EndpointServer : IEndpointServer
     public Task Released => Task.CompletedTask;
 
     public static async Task<EndpointServer> StartAsync(
-        ListenAddress address, ConnectionDelegate serve, EndpointServerFactory factory, CancellationToken cancellationToken)
+        ListenAddress address, EndpointHooks endpoint, EndpointServerFactory factory, CancellationToken cancellationToken)
     {
         if (address.UnixSocket is { } path) await UnixSocketFile.PrepareAsync(path, cancellationToken);
-        var server = new EndpointServer(address, serve, factory);
+        var server = new EndpointServer(address, endpoint, factory);
         try
         {
             await server._server.StartAsync(NoHttp.Instance, cancellationToken);
@@ -88,12 +88,21 @@ internal sealed class EndpointServerFactory(
     public ILoggerFactory Loggers { get; } = loggers;
 
     /// <summary>A transport of its own for each endpoint, since the backlog is the transport's.</summary>
-    public IConnectionListenerFactory CreateTransport(ListenAddress address)
+    public IConnectionListenerFactory CreateTransport(ListenAddress address, EndpointHooks endpoint)
     {
         if (address.Carrier == ConnectionTransport.Direct && DirectTransportFactory.IsSupported)
-            return new DirectTransportFactory(new() { Backlog = address.Backlog }, loops, Loggers);
+            return new DirectTransportFactory(DirectOptions(address, endpoint), loops, Loggers);
         var options = transportOptions.Create(Options.DefaultName);
         options.Backlog = address.Backlog;
         return new SocketTransportFactory(Options.Create(options), Loggers);
     }
+
+    private static DirectTransportOptions DirectOptions(ListenAddress address, EndpointHooks endpoint) => new()
+    {
+        Name = $"endpoint {endpoint.Name}",
+        Backlog = address.Backlog,
+        Scheduling = address.Scheduling,
+        LoopHeld = endpoint.LoopHeld,
+        ListenerChanged = endpoint.ListenerChanged,
+    };
 }

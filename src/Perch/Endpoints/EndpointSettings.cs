@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Perch.Transport;
 
 namespace Perch.Endpoints;
 
@@ -27,6 +28,12 @@ internal sealed class EndpointSettings
     /// <summary>How many connections the system holds that were not accepted yet. Default 512. Not for UDP.</summary>
     [Range(1, 65535)]
     public int? Backlog { get; set; }
+
+    /// <summary>
+    /// Where the handlers of the direct transport go on when they have waited: <c>Inline</c>, the default, is on the loop
+    /// that heard the news; <c>ThreadPool</c> is for those that compute or block. Not for UDP.
+    /// </summary>
+    public ContinuationScheduling? Scheduling { get; set; }
 
     /// <summary>
     /// UDP only: the bytes of datagrams that the system holds until they are received. Default 1 MiB, or what the system

@@ -6,7 +6,7 @@ namespace Perch.Tests.Configuration;
 public sealed class ConfigFaultTests
 {
     private const string KnownGuards = "Known here: FirstByteTimeout, IdleTimeout, MaxConnections, MaxDatagramsInHand, RepliesPerSecond, WriteTimeout";
-    private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, MulticastGroups, Options, Port, Protocol, ReceiveBufferBytes, Transport, UnixSocket";
+    private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, MulticastGroups, Options, Port, Protocol, ReceiveBufferBytes, Scheduling, Transport, UnixSocket";
     private const string KnownEcho = "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix";
 
     [Theory]
@@ -31,6 +31,7 @@ public sealed class ConfigFaultTests
     [InlineData(""" "Options": { "Loud": "yes" } """, "Perch:Endpoints:e:Options:Loud", "'yes' is not true or false", "Write true or false")]
     [InlineData(""" "Address": "localhost" """, "Perch:Endpoints:e:Address", "'localhost' is not an IP address", "Write for example 127.0.0.1, 0.0.0.0 (every IPv4 address), ::1 or :: (every address)")]
     [InlineData(""" "UnixSocket": "a.sock" """, "Perch:Endpoints:e:Port", "stands beside UnixSocket", "Write either Port (0 to 65535) or UnixSocket (a path)")]
+    [InlineData(""" "Scheduling": "Pool" """, "Perch:Endpoints:e:Scheduling", "'Pool' is not one of the known words", "Write one of: Inline, ThreadPool")]
     [InlineData(""" "Transport": "Quic" """, "Perch:Endpoints:e:Transport", "'Quic' is not one of the known words", "Write one of: Tcp, Udp")]
     public void Read_FaultyKeyBesideGoodOnes_IsTheOneFault(string key, string path, string problem, string cure) =>
         Assert.Equal(new ConfigFault(path, problem, cure), FaultOf(One($""" "Port": 1, "Protocol": "echo", {key} """)));

@@ -1,4 +1,5 @@
 using Perch.Endpoints;
+using Perch.Transport;
 using Perch.Wire.Framings;
 using static Perch.Tests.Configuration.ConfigurationText;
 
@@ -53,6 +54,19 @@ public sealed class EndpointKeysTests
         Assert.Equal(ConnectionTransport.Direct, Listen("Direct").Carrier);
         Assert.Equal(ConnectionTransport.Sockets, Listen("Sockets").Carrier);
         Assert.NotEqual(Listen("Direct"), Listen("Sockets"));
+    }
+
+    [Fact]
+    public void Read_Scheduling_IsTheDirectTransportsAndMakesAnotherAddress()
+    {
+        static ListenAddress Listen(string transport, string key) => Read(
+            $$"""{ "Perch": { "Transport": "{{transport}}", "Endpoints": { "e": { "Port": 1, "Protocol": "plain" {{key}} } } } }""").Endpoints["e"].Listen;
+        const string Pool = """ , "Scheduling": "threadpool" """;
+        Assert.Equal(ContinuationScheduling.Inline, Listen("Direct", "").Scheduling);
+        Assert.Equal(ContinuationScheduling.ThreadPool, Listen("Direct", Pool).Scheduling);
+        Assert.NotEqual(Listen("Direct", ""), Listen("Direct", Pool));
+        // Without it nothing changes, so nothing is bound anew.
+        Assert.Equal(Listen("Sockets", ""), Listen("Sockets", Pool));
     }
 
     [Fact]

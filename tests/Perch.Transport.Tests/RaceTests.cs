@@ -1,0 +1,129 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging.Abstractions;
+using Perch.Transport.Buffers;
+using Perch.Transport.Loops;
+
+namespace Perch.Transport.Tests;
+
+/// <summary>Calls that meet: each of these was lost, or told twice, once.</summary>
+public sealed class RaceTests
+{
+    [Fact]
+    public async Task Complete_SendsWhatAFlushWaitsFor_TheFlushEnds()
+    {
+        using var loops = new LoopGroup(1, NullLoggerFactory.Instance);
+        var options = new DirectTransportOptions();
+        var create = options.CreateBoundListenSocket;
+        // Full long before a flush gives its turn to others.
+        options.CreateBoundListenSocket = endPoint =>
+        {
+            var socket = create(endPoint);
+            socket.SendBufferSize = socket.ReceiveBufferSize = 64 * 1024;
+            return socket;
+        };
+        await using var listener = await new DirectTransportFactory(options, loops, NullLoggerFactory.Instance).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        var (server, client) = await ConnectAsync(listener);
+        var (holder, holding) = await ConnectAsync(listener);
+        var piece = new byte[8 * 1024];
+        var (sent, flushing) = (0, default(ValueTask<System.IO.Pipelines.FlushResult>));
+        do
+        {
+            flushing = server.Transport.Output.WriteAsync(piece);
+            sent += piece.Length;
+        }
+        while (flushing.IsCompletedSuccessfully);
+
+        // The loop hears of nothing meanwhile.
+        using var entered = new SemaphoreSlim(0);
+        using var release = new SemaphoreSlim(0);
+        var held = HoldAsync(holder, entered, release);
+        await holding.SendTextAsync("x");
+        Assert.True(await entered.WaitAsync(TransportHost.Limit));
+        var received = (await client.ReceiveExactlyAsync(sent - piece.Length)).Length;
+        Assert.False(flushing.IsCompleted);
+        await server.Transport.Output.CompleteAsync();
+        received += (await client.ReceiveToEndAsync()).Length;
+        release.Release();
+
+        Assert.False((await flushing.Soon()).IsCompleted);
+        Assert.Equal(sent, received);
+        client.Dispose();
+        holding.Dispose();
+        await held.Soon();
+        await server.DisposeAsync().AsTask().Soon();
+        await holder.DisposeAsync().AsTask().Soon();
+    }
+
+    [Fact]
+    public async Task FlushAsync_WhileOneWaits_IsRefusedAndTheFirstGoesOn()
+    {
+        await using var host = await TransportHost.StartAsync(TransportKind.Direct);
+        var (server, client) = await host.ConnectAsync();
+        var first = server.Transport.Output.WriteAsync(new byte[20_000_000]);
+        Assert.False(first.IsCompleted);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await server.Transport.Output.FlushAsync());
+        Assert.Equal(20_000_000, (await client.ReceiveExactlyAsync(20_000_000)).Length);
+        Assert.False((await first.Soon()).IsCompleted);
+    }
+
+    [Fact]
+    public void TryWatch_WhileTheLoopEnds_IsRefusedOrToldOfIt()
+    {
+        using var watch = new LoopWatch(NullLogger.Instance);
+        using var loop = new Loop(0, new SharedBlocks(), watch, NullLogger.Instance);
+        var late = new Source(() => { });
+        var error = 0;
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        using var other = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        var first = new Source(() => error = loop.TryWatch((int)other.Handle, 0, late));
+        Assert.Equal(0, loop.TryWatch((int)socket.Handle, 0, first));
+        loop.Dispose();
+
+        Assert.True(first.WasTold);
+        Assert.True(error != 0 || late.WasTold);
+    }
+
+    private static async Task HoldAsync(ConnectionContext connection, SemaphoreSlim entered, SemaphoreSlim release)
+    {
+        await connection.Transport.Input.ReadAsync();
+        entered.Release();
+        release.Wait(TransportHost.Limit);
+    }
+
+    private static async Task<(ConnectionContext Server, Socket Client)> ConnectAsync(IConnectionListener listener)
+    {
+        var client = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveBufferSize = 64 * 1024 };
+        await client.ConnectAsync(listener.EndPoint);
+        return ((await listener.AcceptAsync().Soon())!, client);
+    }
+
+    private sealed class Source(Action ended) : IEventSource
+    {
+        public bool WasTold { get; private set; }
+
+        public ulong Key { get; set; }
+
+        public LoopHolds Holds { get; } = new("", null, NullLogger.Instance, TimeProvider.System);
+
+        public void OnEvents(uint events)
+        {
+        }
+
+        public void OnWork(LoopWork work)
+        {
+        }
+
+        public void OnReminder()
+        {
+        }
+
+        public void OnLoopEnded()
+        {
+            WasTold = true;
+            ended();
+        }
+    }
+}
