@@ -347,8 +347,9 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
 
                 (_socket, _isDead) = (socket, false);
             }
-            catch (Exception exception) when (exception is SocketException or IOException)
+            catch (Exception)
             {
+                // Whatever it is, of the system or of who makes the socket: it is tried again.
                 return false;
             }
         }

@@ -116,8 +116,9 @@ public sealed class AcceptErrorTests
                 {
                     if (socket is null) return socket = create(endPoint);
                     if (thief is not null) return create(endPoint);
-                    thief = create(endPoint);
-                    thief.Listen();
+                    var taken = create(endPoint);
+                    taken.Listen();
+                    thief = taken;
                     throw new SocketException((int)SocketError.AddressAlreadyInUse);
                 };
                 options.ListenerChanged = reason => changes.Writer.TryWrite(reason);

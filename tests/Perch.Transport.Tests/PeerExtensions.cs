@@ -6,14 +6,28 @@ using Microsoft.AspNetCore.Connections;
 
 namespace Perch.Transport.Tests;
 
-/// <summary>Waits that end.</summary>
+/// <summary>Waits that end. A loop runs whoever waited for it to his next await: a test goes on elsewhere, or it would hold the loop.</summary>
 internal static class PeerExtensions
 {
-    public static Task<T> Soon<T>(this ValueTask<T> task) => task.AsTask().WaitAsync(TransportHost.Limit);
+    public static Task<T> Soon<T>(this ValueTask<T> task) => task.AsTask().Soon();
 
-    public static Task<T> Soon<T>(this Task<T> task) => task.WaitAsync(TransportHost.Limit);
+    public static async Task<T> Soon<T>(this Task<T> task)
+    {
+        await ((Task)task).Soon();
+        return await task;
+    }
 
-    public static Task Soon(this Task task) => task.WaitAsync(TransportHost.Limit);
+    public static async Task Soon(this Task task)
+    {
+        try
+        {
+            await task.WaitAsync(TransportHost.Limit);
+        }
+        finally
+        {
+            await Task.Yield();
+        }
+    }
 
     public static async Task SendTextAsync(this Socket socket, string text) => Assert.Equal(text.Length, await socket.SendAsync(Encoding.ASCII.GetBytes(text)));
 

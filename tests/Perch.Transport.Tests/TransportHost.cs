@@ -50,7 +50,7 @@ internal sealed class TransportHost : IAsyncDisposable
 
     public async Task<ConnectionContext> AcceptAsync()
     {
-        var server = await Listener.AcceptAsync().AsTask().WaitAsync(Limit);
+        var server = await Listener.AcceptAsync().Soon();
         Assert.NotNull(server);
         _connections.Add(server);
         return server;

@@ -27,6 +27,9 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     /// <summary>The reader is done; for good.</summary>
     private const int Completed = 8;
 
+    /// <summary>A result is with the reader, whose blocks stay until it advances: a completion by another thread leaves them to it.</summary>
+    private const int HandedOut = 16;
+
     /// <summary>Less room than this is not worth a call.</summary>
     private const int MinReceiveBytes = 4096;
 
@@ -44,7 +47,6 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     private int _bytes;
     private volatile bool _isCancelRequested;
     private volatile bool _isTokenCancelled;
-    private bool _isHandedOut;
     private bool _mayBeLeft;
     private bool _isExamined = true;
     private bool _mayHaveMore = true;
@@ -58,27 +60,19 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<ReadResult>(cancellationToken);
         ThrowIfHandedOut();
         Enter();
-        if (IsReady())
-        {
-            Leave();
-            return Ready();
-        }
+        if (IsReady()) return Ready();
 
         if (_receives < MaxReceivesPerTurn && _bytes < MaxBytesPerTurn)
         {
-            if (_mayHaveMore && Receive())
-            {
-                Leave();
-                return Ready();
-            }
+            if (_mayHaveMore && Receive()) return Ready();
 
             Prepare(cancellationToken);
             if (!TryWait() && ReceiveOrWait())
             {
                 Unregister();
-                Leave();
-                if (_isTokenCancelled) return ValueTask.FromCanceled<ReadResult>(cancellationToken);
-                return Ready();
+                if (!_isTokenCancelled) return Ready();
+                Leave(0);
+                return ValueTask.FromCanceled<ReadResult>(cancellationToken);
             }
         }
         else
@@ -96,10 +90,11 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
         ThrowIfHandedOut();
         Enter();
         var isReady = IsReady() || (_mayHaveMore && Receive());
-        Leave();
         result = default;
+        var error = connection.Error;
+        Leave(isReady && error is null ? HandedOut : 0);
         if (!isReady) return false;
-        ThrowIfFailed();
+        if (error is not null) throw Wrap(error);
         result = HandOut(TakeCancellation());
         return true;
     }
@@ -108,9 +103,14 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
     {
-        if (!_isHandedOut) throw new InvalidOperationException("There is no read to advance: AdvanceTo is called once for each result.");
-        _isHandedOut = _mayBeLeft = false;
-        if (_head is null) return;
+        if ((Volatile.Read(ref _state) & HandedOut) == 0) throw new InvalidOperationException("There is no read to advance: AdvanceTo is called once for each result.");
+        if (_head is not null) Consume(consumed, examined);
+        _mayBeLeft = false;
+        if ((Interlocked.And(ref _state, ~HandedOut) & Completed) != 0) ReleaseBlocks();
+    }
+
+    private void Consume(SequencePosition consumed, SequencePosition examined)
+    {
         if (consumed.GetObject() is not Block block || examined.GetObject() is not Block last) throw Foreign();
         var (to, seen) = (block.RunningIndex + consumed.GetInteger(), last.RunningIndex + examined.GetInteger());
         if (seen < to) throw new InvalidOperationException("What is consumed must be examined.");
@@ -126,11 +126,17 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     public override void Complete(Exception? exception = null)
     {
-        var state = Interlocked.Or(ref _state, Completed);
-        if ((state & Completed) != 0) return;
-        // A read that nobody will wait for any more ends; one that is being served is ended by who serves it.
+        int state, next;
+        do
+        {
+            state = Volatile.Read(ref _state);
+            if ((state & Completed) != 0) return;
+            next = ((state & Waiting) != 0 ? Receiving : state) | Completed;
+        }
+        while (Interlocked.CompareExchange(ref _state, next, state) != state);
+        // A read that nobody will wait for any more ends; one that is being served, or was handed out, is ended by who has it.
         if ((state & Waiting) != 0) connection.Loop.Post(connection, LoopWork.Read);
-        else if ((state & Receiving) == 0) ReleaseBlocks();
+        else if ((state & (Receiving | HandedOut)) == 0) ReleaseBlocks();
         connection.OnInputCompleted();
     }
 
@@ -160,9 +166,10 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     public void Continue()
     {
         if (!ReceiveOrWait()) return;
-        var isCompleted = !TryLeave();
+        var error = connection.Error;
+        var isCompleted = !TryLeave(error is null && !_isTokenCancelled ? HandedOut : 0);
         if (isCompleted) _source.SetException(AlreadyCompleted());
-        else if (connection.Error is { } error) _source.SetException(error);
+        else if (error is not null) _source.SetException(error);
         else if (_isTokenCancelled) _source.SetException(new OperationCanceledException(_registration.Token));
         else _source.SetResult(TakeCancellation());
     }
@@ -198,23 +205,29 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
         }
     }
 
-    private void Leave()
+    /// <param name="to">0, or <see cref="HandedOut"/>.</param>
+    private void Leave(int to)
     {
-        if (!TryLeave()) throw AlreadyCompleted();
+        if (!TryLeave(to)) throw AlreadyCompleted();
     }
 
     /// <returns>False where the reader was completed meanwhile; its blocks are gone.</returns>
-    private bool TryLeave()
+    private bool TryLeave(int to)
     {
-        if ((Interlocked.And(ref _state, ~Receiving) & Completed) == 0) return true;
+        if ((Interlocked.Add(ref _state, to - Receiving) & Completed) == 0) return true;
+        Interlocked.And(ref _state, ~HandedOut);
         ReleaseBlocks();
         return false;
     }
 
     private bool IsReady() => _isCancelRequested || !_isExamined || HasEnded || connection.Error is not null;
 
-    private ValueTask<ReadResult> Ready() =>
-        connection.Error is { } error ? ValueTask.FromException<ReadResult>(Wrap(error)) : new(HandOut(TakeCancellation()));
+    private ValueTask<ReadResult> Ready()
+    {
+        var error = connection.Error;
+        Leave(error is null ? HandedOut : 0);
+        return error is null ? new(HandOut(TakeCancellation())) : ValueTask.FromException<ReadResult>(Wrap(error));
+    }
 
     private void Prepare(CancellationToken cancellationToken)
     {
@@ -341,7 +354,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     private ReadResult HandOut(bool isCancelled)
     {
         // A result that was only cancelled may be left without AdvanceTo.
-        (_isHandedOut, _mayBeLeft) = (true, isCancelled);
+        _mayBeLeft = isCancelled;
         var buffer = _head is null ? default : new ReadOnlySequence<byte>(_head, _headIndex, _tail!, _tail!.End);
         return new(buffer, isCancelled, HasEnded);
     }
@@ -382,11 +395,6 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     private void ThrowIfHandedOut()
     {
-        if (_isHandedOut && !_mayBeLeft) throw new InvalidOperationException("A read is already under way: call AdvanceTo first.");
-    }
-
-    private void ThrowIfFailed()
-    {
-        if (connection.Error is { } error) throw Wrap(error);
+        if ((Volatile.Read(ref _state) & HandedOut) != 0 && !_mayBeLeft) throw new InvalidOperationException("A read is already under way: call AdvanceTo first.");
     }
 }
