@@ -127,16 +127,17 @@ public sealed class LoopWatchTests
         Assert.All(Enumerable.Range(0, 100), i => Assert.False(detector.Sees(1000, i % 4 > 0)));
     }
 
+    /// <remarks>A test may have a context of its own to go on in; this goes on on the loop.</remarks>
     private static async Task BlockUntilHeldAsync(ConnectionContext connection, SemaphoreSlim held)
     {
-        while (await connection.Transport.Input.ReadAsync() is { IsCompleted: false } read)
+        while (await connection.Transport.Input.ReadAsync().ConfigureAwait(false) is { IsCompleted: false } read)
         {
             connection.Transport.Input.AdvanceTo(read.Buffer.End);
             if (!held.Wait(TransportHost.Limit)) throw new TimeoutException("The hold was not seen.");
-            await connection.Transport.Output.WriteAsync("y"u8.ToArray());
+            await connection.Transport.Output.WriteAsync("y"u8.ToArray()).ConfigureAwait(false);
         }
 
-        await connection.DisposeAsync();
+        await connection.DisposeAsync().ConfigureAwait(false);
     }
 
     private sealed class ManualClock : TimeProvider
