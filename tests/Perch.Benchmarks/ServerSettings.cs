@@ -17,7 +17,7 @@ internal static class ServerSettings
     {
         Perch = new
         {
-            Transport = name.StartsWith("perch-direct", StringComparison.Ordinal) ? "Direct" : "Sockets",
+            Transport = name is "perch-files" || name.StartsWith("perch-direct", StringComparison.Ordinal) ? "Direct" : "Sockets",
             Endpoints = Endpoints(name),
             Defaults = new { Guards = Guards(patient) },
         },

@@ -69,6 +69,7 @@ public sealed class SendFileTests
         var own = server.Transport;
         server.Transport = new Replaced(own.Input, own.Output);
         Assert.Null(server.Features.Get<ISendFileFeature>());
+        Assert.Null(server.Features.Get<IConnectionProgressFeature>());
         Assert.DoesNotContain(server.Features, feature => feature.Key == typeof(ISendFileFeature));
         server.Transport = own;
         Assert.NotNull(server.Features.Get<ISendFileFeature>());

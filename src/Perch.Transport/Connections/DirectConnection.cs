@@ -14,7 +14,7 @@ namespace Perch.Transport.Connections;
 /// ended or the linger time is over, or at once when it fails or is aborted; whoever ends the last system call that is
 /// under way then closes the descriptor.
 /// </summary>
-internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionIdFeature, IConnectionTransportFeature,
+internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionProgressFeature, IConnectionIdFeature, IConnectionTransportFeature,
     IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature
 {
     private const int InputDone = 1;
@@ -27,7 +27,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private static readonly Type[] Types =
     [
         typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
-        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(ISendFileFeature),
+        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(ISendFileFeature), typeof(IConnectionProgressFeature),
     ];
 
     private readonly DirectListener _listener;
@@ -113,6 +113,18 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         get => _closedOverride ?? ClosedToken();
         set => _closedOverride = value;
     }
+
+    long IConnectionProgressFeature.BytesReceived => Reader.BytesReceived;
+
+    long IConnectionProgressFeature.BytesSent => Writer.BytesSent;
+
+    bool IConnectionProgressFeature.IsReadPending => Reader.IsPending;
+
+    int IConnectionProgressFeature.FlushWaits => Writer.Waits;
+
+    bool IConnectionProgressFeature.HasPeerEnded => Reader.HasEnded;
+
+    bool IConnectionProgressFeature.HasPeerLeft => Writer.HasToldPeerLeft;
 
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _listener.Loops.Pool;
 
@@ -215,9 +227,12 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     public void OnLoopEnded() => Abort(new ConnectionAbortedException("The transport was stopped."));
 
-    /// <remarks>A file would go past whatever has taken the transport's place, and so past TLS: its feature is gone then.</remarks>
+    /// <remarks>
+    /// A file would go past whatever has taken the transport's place, and so past TLS, and what is counted here is not what goes
+    /// over that: both features are gone then.
+    /// </remarks>
     protected override object? FindOwn(Type type) =>
-        Array.IndexOf(Types, type) < 0 || (type == typeof(ISendFileFeature) && !ReferenceEquals(_transport, this)) ? null : this;
+        Array.IndexOf(Types, type) < 0 || ((type == typeof(ISendFileFeature) || type == typeof(IConnectionProgressFeature)) && !ReferenceEquals(_transport, this)) ? null : this;
 
     private bool TryFail(Exception error)
     {

@@ -55,6 +55,12 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     /// <summary>The peer's end was received.</summary>
     public bool HasEnded { get; private set; }
 
+    /// <summary>All bytes that were received.</summary>
+    public long BytesReceived { get; private set; }
+
+    /// <summary>A read waits for news.</summary>
+    public bool IsPending => (Volatile.Read(ref _state) & Waiting) != 0;
+
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<ReadResult>(cancellationToken);
@@ -349,6 +355,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
         _isExamined = false;
         _receives++;
         _bytes += received;
+        BytesReceived += received;
     }
 
     private ReadResult HandOut(bool isCancelled)

@@ -33,6 +33,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
     private volatile bool _isArmed;
     private volatile bool _isCancelRequested;
     private bool _isWaiting;
+    private int _waits;
     private volatile bool _isTokenCancelled;
     private bool _endsWhenSent;
     private int _isCompleted;
@@ -47,6 +48,15 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
     public override bool CanGetUnflushedBytes => true;
 
     public override long UnflushedBytes => _staged.Length;
+
+    /// <summary>All bytes that the system has taken.</summary>
+    public long BytesSent { get; private set; }
+
+    /// <summary>Odd while a flush waits for the peer to read; every wait has a number of its own.</summary>
+    public int Waits => (_waits << 1) | (_isWaiting ? 1 : 0);
+
+    /// <summary>A flush was told that nobody reads any more.</summary>
+    public bool HasToldPeerLeft { get; private set; }
 
     private bool IsGone => connection.Error is not null;
 
@@ -73,7 +83,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
             case Sent.All when _sends >= MaxSendsPerTurn || _bytes >= MaxBytesPerTurn:
                 return YieldAsync();
             default:
-                return new(Result());
+                return new(Result(TakeCancellation()));
         }
     }
 
@@ -166,13 +176,16 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
     FlushResult IValueTaskSource<FlushResult>.GetResult(short token)
     {
         _registration.Dispose();
-        return new(_source.GetResult(token), IsGone);
+        return Result(_source.GetResult(token));
     }
 
     ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _source.GetStatus(token);
 
     void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>Bytes were sent past the writer.</summary>
+    public void CountSent(long bytes) => BytesSent += bytes;
 
     private bool IsWritableNow()
     {
@@ -191,7 +204,12 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
         return block;
     }
 
-    private FlushResult Result() => new(TakeCancellation(), IsGone);
+    private FlushResult Result(bool isCancelled)
+    {
+        var isGone = IsGone;
+        if (isGone) HasToldPeerLeft = true;
+        return new(isCancelled, isGone);
+    }
 
     private bool TakeCancellation()
     {
@@ -216,7 +234,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
 
     private ValueTask<FlushResult> WaitAsync(CancellationToken cancellationToken)
     {
-        if (!TryJoin(cancellationToken)) return new(Result());
+        if (!TryJoin(cancellationToken)) return new(Result(TakeCancellation()));
         return new(this, _source.Version);
     }
 
@@ -263,6 +281,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
         _source.Reset();
         _isTokenCancelled = false;
         _isWaiting = true;
+        _waits++;
     }
 
     private void Register(CancellationToken cancellationToken) =>
@@ -311,6 +330,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
 
             _sends++;
             _bytes += sent;
+            BytesSent += sent;
             list.Drop(sent, connection.Loop.Blocks);
         }
 

@@ -18,7 +18,11 @@ internal static class FileSending
         {
             cancellationToken.ThrowIfCancellationRequested();
             var (count, error) = SendOnce(connection, file, offset + sent, Math.Min(length - sent, MaxBytesPerCall));
-            if (count > 0) sent += count;
+            if (count > 0)
+            {
+                sent += count;
+                connection.Writer.CountSent(count);
+            }
             else if (count == 0) break;
             else if (error == Errno.TryAgain)
             {

@@ -5,17 +5,24 @@ using Perch.Transport;
 
 namespace Perch.Connections;
 
-/// <summary>Counts bytes in and out, and notes when the handler waits for the peer; the timeouts read both.</summary>
+/// <summary>
+/// Counts bytes in and out, and notes when the handler waits for the peer; the timeouts read both. A transport that counts by itself
+/// is asked instead.
+/// </summary>
 internal static class ByteCountMiddleware
 {
-    public static async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    public static Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         var state = connection.Features.GetRequiredFeature<ConnectionState>();
+        if (connection.Features.Get<IConnectionProgressFeature>() is not { } progress) return CountAsync(connection, state, next);
+        state.Follow(progress);
+        return next(connection);
+    }
+
+    private static async Task CountAsync(ConnectionContext connection, ConnectionState state, ConnectionDelegate next)
+    {
         var transport = connection.Transport;
-        // Asked for before the transport is replaced: a connection offers it only while its own is in place.
-        var sendFile = connection.Features.Get<ISendFileFeature>();
         connection.Transport = new CountingTransport(transport, state);
-        if (sendFile is not null) connection.Features.Set<ISendFileFeature>(new CountingSendFile(sendFile, state));
         try
         {
             await next(connection);
@@ -23,7 +30,6 @@ internal static class ByteCountMiddleware
         finally
         {
             connection.Transport = transport;
-            if (sendFile is not null) connection.Features.Set(sendFile);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Perch.Endpoints;
+using Perch.Transport;
 
 namespace Perch.Connections;
 
@@ -15,6 +16,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature
     private readonly ConnectionContext _connection;
     private int _outcome = Unset;
     private string? _peer;
+    private IConnectionProgressFeature? _progress;
 
     public ConnectionState(ConnectionContext connection, EndpointTraffic traffic, TimeProvider time)
     {
@@ -43,23 +45,47 @@ internal sealed class ConnectionState : IPerchConnectionFeature
 
     public long StartTimestamp { get; }
 
-    public long BytesReceived { get; set; }
+    public long BytesReceived
+    {
+        get => _progress?.BytesReceived ?? field;
+        set;
+    }
 
-    public long BytesSent { get; set; }
+    public long BytesSent
+    {
+        get => _progress?.BytesSent ?? field;
+        set;
+    }
 
     public long Messages { get; set; }
 
     /// <summary>The handler waits for the peer to send.</summary>
-    public bool ReadPending { get; set; }
+    public bool ReadPending
+    {
+        get => _progress?.IsReadPending ?? field;
+        set;
+    }
 
     /// <summary>Odd while a flush waits for the peer to read; every such wait has a number of its own.</summary>
-    public int FlushWaits { get; private set; }
+    public int FlushWaits
+    {
+        get => _progress?.FlushWaits ?? field;
+        private set;
+    }
 
     /// <summary>The peer's end of stream was read.</summary>
-    public bool PeerClosed { get; set; }
+    public bool PeerClosed
+    {
+        get => _progress?.HasPeerEnded ?? field;
+        set;
+    }
 
     /// <summary>A flush found that nobody reads any more.</summary>
-    public bool PeerGone { get; set; }
+    public bool PeerGone
+    {
+        get => _progress?.HasPeerLeft ?? field;
+        set;
+    }
 
     /// <summary>The connection was gone before the handler threw, and not by the close that followed.</summary>
     public bool GoneBeforeFault { get; set; }
@@ -71,6 +97,9 @@ internal sealed class ConnectionState : IPerchConnectionFeature
 
     /// <summary>The handler is done, and the transport sends what it wrote.</summary>
     public bool Closing { get; set; }
+
+    /// <summary>Has a transport that counts by itself tell the counters, and whether something waits for the peer.</summary>
+    public void Follow(IConnectionProgressFeature progress) => _progress = progress;
 
     public void BeginFlushWait() => FlushWaits |= 1;
 

@@ -13,7 +13,7 @@ internal sealed class ServerSettings
     public Dictionary<string, string> Endpoints { get; } = [];
 
     /// <summary>Which transport the whole suite is run over is told by the environment.</summary>
-    public string Transport { get; set; } = Environment.GetEnvironmentVariable("PERCH_TEST_TRANSPORT") is { Length: > 0 } name ? name : "Sockets";
+    public string Transport { get; set; } = Environment.GetEnvironmentVariable("PERCH_TEST_TRANSPORT") is { Length: > 0 } name ? name : "Direct";
 
     public string Drain { get; set; } = "00:00:10";
 

@@ -69,7 +69,7 @@ public sealed class ConfigFaultTests
 
     [Theory]
     [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, MaxConnections, Shared, Shutdown, Transport")]
-    [InlineData(""" "Transport": "Quick" """, "Perch:Transport", "Write one of: Sockets, Direct")]
+    [InlineData(""" "Transport": "Quick" """, "Perch:Transport", "Write one of: Direct, Sockets")]
     [InlineData(""" "Endpoints": "e" """, "Perch:Endpoints", "Write an object: { ... }")]
     [InlineData(""" "Defaults": 1 """, "Perch:Defaults", "Write an object: { ... }")]
     [InlineData(""" "Shared": { "Prefx": "" } """, "Perch:Shared:Prefx", "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix")]
