@@ -86,9 +86,10 @@ public sealed class RaceTests
         Assert.True(error != 0 || late.WasTold);
     }
 
+    /// <remarks>A test may have a context of its own to go on in; this goes on on the loop.</remarks>
     private static async Task HoldAsync(ConnectionContext connection, SemaphoreSlim entered, SemaphoreSlim release)
     {
-        await connection.Transport.Input.ReadAsync();
+        await connection.Transport.Input.ReadAsync().ConfigureAwait(false);
         entered.Release();
         release.Wait(TransportHost.Limit);
     }
