@@ -62,10 +62,18 @@ public sealed class FileCutTests
             }
 
             using var last = FileClient.Connect(await server.Admin.GetPortAsync("files"));
-            var rest = (int)await last.PartialAsync("a");
-            await last.SendAsync($"PUT a {Length} sha256={hash} offset={rest}\n");
-            await last.SendAsync(bytes.AsMemory(rest));
-            Assert.Equal($"OK {Length} sha256={hash}", await last.ReadLineAsync());
+            string answer;
+            do
+            {
+                var rest = (int)await last.PartialAsync("a");
+                await last.SendAsync($"PUT a {Length} sha256={hash} offset={rest}\n");
+                await last.SendAsync(bytes.AsMemory(rest));
+                answer = await last.ReadLineAsync();
+                // A command of a client that has left may be served later than the next one's question, and have begun anew.
+            }
+            while (answer.StartsWith("ERR offset ", StringComparison.Ordinal));
+
+            Assert.Equal($"OK {Length} sha256={hash}", answer);
             Assert.Equal($"OK {Length} sha256={hash} total={Length}", await last.AskAsync("GET a"));
             Assert.Equal(hash, await last.ReadHashAsync(Length));
             await VerifyAsync(folder);
