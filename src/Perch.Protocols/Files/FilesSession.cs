@@ -30,7 +30,7 @@ internal sealed partial class FilesSession
     private readonly PipeReader _input;
     private readonly PipeWriter _output;
     private readonly IPerchConnectionFeature? _feature;
-    private readonly ISendFileFeature? _sendFile;
+    private ISendFileFeature? _sendFile;
     private readonly CancellationToken _draining;
     private readonly ConnectionContext _connection;
     private readonly string _endpoint;
@@ -224,6 +224,8 @@ internal sealed partial class FilesSession
         }
         catch (IOException)
         {
+            // A file system that cannot is not asked again; a disk that fails is found by the read.
+            _sendFile = null;
             return 0;
         }
     }

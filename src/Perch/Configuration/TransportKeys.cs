@@ -16,7 +16,7 @@ internal static class TransportKeys
         if (isUdp && settings.Backlog is not null)
             faults.Add(new($"{section.Path}:{nameof(settings.Backlog)}", "is for TCP", $"Remove it; what UDP holds is {nameof(settings.ReceiveBufferBytes)}"));
         if (isUdp && settings.Scheduling is not null)
-            faults.Add(new($"{section.Path}:{nameof(settings.Scheduling)}", "is for TCP and Unix sockets", "Remove it: the handlers of UDP are on the thread pool"));
+            faults.Add(new($"{section.Path}:{nameof(settings.Scheduling)}", "is for TCP and Unix sockets", "Remove it: the handlers of UDP run on their endpoint's own thread"));
         if (!isUdp && settings.ReceiveBufferBytes is not null)
             faults.Add(new($"{section.Path}:{nameof(settings.ReceiveBufferBytes)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
         if (!isUdp && settings.MulticastGroups.Length > 0)

@@ -29,7 +29,7 @@ internal sealed class PerchMetrics : IDisposable
         _meter.CreateObservableCounter("perch.connections.accepted", () => Observe(t => t.Accepted), "{connection}", "Connections accepted, the rejected ones too.");
         _meter.CreateObservableCounter("perch.connections.ended", ObserveEnded, "{connection}", "Connections that ended, by outcome.");
         _meter.CreateObservableCounter("perch.bytes.received", () => Observe(t => t.Received), "By", "Bytes that handlers were given.");
-        _meter.CreateObservableCounter("perch.bytes.sent", () => Observe(t => t.Sent), "By", "Bytes that handlers wrote.");
+        _meter.CreateObservableCounter("perch.bytes.sent", () => Observe(t => t.Sent), "By", "Bytes that handlers wrote; over the direct transport, that the system has taken.");
         _meter.CreateObservableCounter("perch.datagrams.received", () => ObserveDatagrams(d => d.Received), "{datagram}", "Datagrams received, those that are dropped then too.");
         _meter.CreateObservableCounter("perch.datagrams.sent", () => ObserveDatagrams(d => d.Sent), "{datagram}", "Datagrams sent.");
         _meter.CreateObservableCounter("perch.datagrams.dropped", ObserveDropped, "{datagram}", "Datagrams that were not handled, and replies that were not sent, by reason.");
