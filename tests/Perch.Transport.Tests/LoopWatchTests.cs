@@ -14,25 +14,8 @@ public sealed class LoopWatchTests
     public async Task Hold_OfAHandlerThatBlocks_IsCountedAndLoggedWithItsCure(string? name, string line)
     {
         using var log = new RecordingLogger();
-        using var held = new SemaphoreSlim(0);
-        using var loops = new LoopGroup(1, log);
-        var options = new DirectTransportOptions { Name = name, LoopHeld = () => held.Release() };
-        await using var listener = await new DirectTransportFactory(options, loops, log).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
-        using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await client.ConnectAsync(listener.EndPoint);
-        var server = (await listener.AcceptAsync().Soon())!;
-        var serving = BlockUntilHeldAsync(server, held);
-        for (var i = 0; i < 3; i++)
-        {
-            // What comes before the handler waits again is of the same turn, and the same hold.
-            Assert.True(SpinWait.SpinUntil(() => loops.IsIdle, TransportHost.Limit));
-            await client.SendTextAsync("x");
-            Assert.Equal("y", await client.ReceiveTextAsync(1));
-        }
-
-        client.Dispose();
-        await serving.Soon();
-        Assert.Equal(3, ((DirectListener)listener).Holds.Count);
+        // What comes before the handler waits again is of the same turn, and the same hold.
+        Assert.Equal(3, await HoldThreeTimesAsync(log, name, loops => loops.IsIdle));
         var text = Assert.Single(log.Named("LoopHeld"));
         Assert.StartsWith(line, text, StringComparison.Ordinal);
         Assert.Contains("1 times until now", text, StringComparison.Ordinal);
@@ -43,24 +26,8 @@ public sealed class LoopWatchTests
     public async Task Hold_AfterTheWatchSlept_IsSeen()
     {
         using var log = new RecordingLogger();
-        using var held = new SemaphoreSlim(0);
-        using var loops = new LoopGroup(1, log);
-        var options = new DirectTransportOptions { LoopHeld = () => held.Release() };
-        await using var listener = await new DirectTransportFactory(options, loops, log).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
-        using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await client.ConnectAsync(listener.EndPoint);
-        var server = (await listener.AcceptAsync().Soon())!;
-        var serving = BlockUntilHeldAsync(server, held);
-        for (var i = 0; i < 3; i++)
-        {
-            // Nothing is served, so it goes to sleep, and nothing else would wake it.
-            Assert.True(SpinWait.SpinUntil(() => loops.IsWatchAsleep, TransportHost.Limit));
-            await client.SendTextAsync("x");
-            Assert.Equal("y", await client.ReceiveTextAsync(1));
-        }
-
-        client.Dispose();
-        await serving.Soon();
+        // Nothing is served, so it goes to sleep, and nothing else would wake it.
+        Assert.Equal(3, await HoldThreeTimesAsync(log, null, loops => loops.IsWatchAsleep));
     }
 
     [Fact]
@@ -125,6 +92,31 @@ public sealed class LoopWatchTests
         var detector = new HoldDetector(4);
         Assert.All(Enumerable.Range(0, 100), turn => Assert.False(detector.Sees(turn / 4, true)));
         Assert.All(Enumerable.Range(0, 100), i => Assert.False(detector.Sees(1000, i % 4 > 0)));
+    }
+
+    /// <param name="log">Where it is logged.</param>
+    /// <param name="name">The listener's.</param>
+    /// <param name="isReady">What has to be true before each hold.</param>
+    /// <returns>How many holds were counted.</returns>
+    private static async Task<long> HoldThreeTimesAsync(RecordingLogger log, string? name, Func<LoopGroup, bool> isReady)
+    {
+        using var held = new SemaphoreSlim(0);
+        using var loops = new LoopGroup(1, log);
+        var options = new DirectTransportOptions { Name = name, LoopHeld = () => held.Release() };
+        await using var listener = await new DirectTransportFactory(options, loops, log).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(listener.EndPoint);
+        var serving = BlockUntilHeldAsync((await listener.AcceptAsync().Soon())!, held);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.True(SpinWait.SpinUntil(() => isReady(loops), TransportHost.Limit));
+            await client.SendTextAsync("x");
+            Assert.Equal("y", await client.ReceiveTextAsync(1));
+        }
+
+        client.Dispose();
+        await serving.Soon();
+        return ((DirectListener)listener).Holds.Count;
     }
 
     /// <remarks>A test may have a context of its own to go on in; this goes on on the loop.</remarks>
