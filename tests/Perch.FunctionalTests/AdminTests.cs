@@ -31,6 +31,8 @@ public sealed class AdminTests
         await using var host = await PerchHost.StartAsync(new ServerSettings().With("echo", Echo));
         using var client = await host.ConnectAsync("echo");
         Assert.Equal("GOT:hello", await client.AskAsync("hello", 9));
+        // The answer may be here before the server has counted what it sent.
+        await Poll.UntilAsync(async () => (await host.Admin.GetConnectionsAsync()).Single().BytesSent != 0, () => "the answer is counted");
         var open = Assert.Single(await host.Admin.GetConnectionsAsync());
         Assert.Equal(("echo", "echo", client.LocalAddress, 5, 9, 1), (open.Endpoint, open.Protocol, open.Peer, open.BytesReceived, open.BytesSent, (int)open.Messages));
         Assert.Equal(1, Assert.Single(await host.Admin.GetEndpointsAsync()).Connections);
