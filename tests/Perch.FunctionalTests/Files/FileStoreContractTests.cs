@@ -67,6 +67,46 @@ public sealed class FileStoreContractTests
     }
 
     [Theory, DiskData, S3Data]
+    public async Task OnlyNew_NameThatIsTaken_IsRefusedAndTheFileStays(string kind)
+    {
+        await using var scene = await StoreScene.OpenAsync(kind);
+        var store = scene.Store;
+        var request = new FileUploadRequest(FileFolder.Name("a")) { OnlyNew = true };
+        await using (var upload = await store.BeginAsync(request, default))
+        {
+            await upload.AppendAsync(new("old"u8.ToArray()));
+            await upload.CompleteAsync();
+        }
+
+        await store.BeginAsync(request, default).RefusedAsync("exists");
+        Assert.Equal("old", await store.ReadTextAsync("a"));
+        Assert.True(await store.DeleteAsync(request.Name, default));
+        await (await store.BeginAsync(request, default)).DisposeAsync();
+        Assert.Equal(new(0, 0, 0), store.Totals);
+    }
+
+    [Theory, DiskData, S3Data]
+    public async Task OnlyNew_NameThatIsTakenMeanwhile_IsRefusedAndTheFileStays(string kind)
+    {
+        await using var scene = await StoreScene.OpenAsync(kind);
+        var store = scene.Store;
+        // In one piece, and in parts where a store has them.
+        foreach (var length in (int[])[3, 6_000_000])
+        {
+            var name = $"a{length}";
+            await using var upload = await store.BeginAsync(new(FileFolder.Name(name)) { OnlyNew = true }, default);
+            await upload.AppendAsync(new(FileFolder.Bytes(length)));
+            await store.PutAsync(name, "other");
+            await upload.CompleteAsync().RefusedAsync("exists");
+            await upload.AbortAsync();
+            Assert.Equal("other", await store.ReadTextAsync(name));
+        }
+
+        Assert.Equal(new(2, 10, 0), store.Totals);
+        Assert.Empty(await store.FaultsAsync());
+    }
+
+    [Theory, DiskData, S3Data]
     public async Task Read_AtAnyOffset_IsWhatIsThere(string kind)
     {
         var bytes = FileFolder.Bytes(300_000);

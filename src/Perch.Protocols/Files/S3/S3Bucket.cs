@@ -149,11 +149,19 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
         }
     }
 
-    /// <returns>False where there is no such upload: it may have been completed already.</returns>
+    /// <returns>False where there is no such upload, as it may have been completed already, and where the condition did not hold.</returns>
     /// <exception cref="FileStoreException"><c>superseded</c>: a part is another than the one that was put.</exception>
-    public async Task<bool> CompleteMultipartAsync(string key, string uploadId, IEnumerable<string> etags)
+    public async Task<bool> CompleteMultipartAsync(string key, string uploadId, IEnumerable<string> etags, S3Condition condition = default)
     {
-        var request = new CompleteMultipartUploadRequest { BucketName = bucket, Key = Prefix + key, UploadId = uploadId, PartETags = [.. etags.Select((etag, i) => new PartETag(i + 1, etag))] };
+        var request = new CompleteMultipartUploadRequest
+        {
+            BucketName = bucket,
+            Key = Prefix + key,
+            UploadId = uploadId,
+            PartETags = [.. etags.Select((etag, i) => new PartETag(i + 1, etag))],
+            IfMatch = condition.ETag,
+            IfNoneMatch = condition.IsNew ? "*" : null,
+        };
         try
         {
             return await OrNullAsync(() => client.CompleteMultipartUploadAsync(request), default) is not null;

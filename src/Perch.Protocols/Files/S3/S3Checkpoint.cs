@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Perch.Wire.Files;
 
 namespace Perch.Protocols.Files.S3;
 
@@ -58,7 +59,11 @@ internal sealed record S3Checkpoint(string Name, string Id, string? UploadId, in
 /// <param name="Modified">When it was published.</param>
 /// <param name="Endpoint">The endpoint that took it.</param>
 /// <param name="Remote">The uploader.</param>
-internal sealed record S3About(long Length, string Sha256, DateTimeOffset Modified, string Endpoint, string Remote);
+internal sealed record S3About(long Length, string Sha256, DateTimeOffset Modified, string Endpoint, string Remote)
+{
+    /// <summary>The file that this is known of.</summary>
+    public StoredFile ToFile(FileName name) => new(name, Length, Sha256, Modified, Endpoint, Remote);
+}
 
 /// <summary>Reads and writes both without reflection.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]

@@ -16,6 +16,9 @@ internal sealed partial class S3Checkpoints(S3Bucket bucket, ILogger logger)
     private volatile bool _canBeNew;
     private volatile bool _canMatch;
 
+    /// <summary>Whether the server keeps <see cref="S3Condition.New"/>.</summary>
+    public bool CanBeNew => _canBeNew;
+
     /// <summary>Tries which conditions the server keeps: some refuse them, some take them and do not look.</summary>
     /// <param name="key">Of an object that is there.</param>
     public async Task TryConditionsAsync(string key)

@@ -46,7 +46,7 @@ internal sealed partial class S3FileStore : IFileStore
         (Options, SpoolPath, _time, _logger) = (options, spoolPath, time, logger);
         Bucket = new(client, options.Bucket, options.Prefix, options.Timeout);
         (Files, Checkpoints, Totals) = (new(Bucket), new(Bucket, logger), new(options));
-        Publisher = new(Bucket, Files, Totals, logger);
+        Publisher = new(Bucket, Files, Checkpoints, Totals, logger);
         _trimmer = new(this, _live, time);
     }
 
@@ -91,7 +91,9 @@ internal sealed partial class S3FileStore : IFileStore
     {
         if (request.Length > MaxFileBytes) throw new FileStoreException("quota", $"a file has at most {MaxFileBytes} bytes in this store");
         var name = Files.KeyOf(request.Name);
-        var replaced = Totals.IsLimited ? (await Bucket.HeadAsync(name, cancellationToken))?.ContentLength : null;
+        var found = Totals.IsLimited || request.OnlyNew ? await Bucket.HeadAsync(name, cancellationToken) : null;
+        if (request.OnlyNew && found is not null) throw FileStoreException.Exists();
+        var replaced = Totals.IsLimited ? found?.ContentLength : null;
         var key = S3Files.CheckpointOf(request.Name);
         using var turn = await _beginning.EnterAsync(request.Name, cancellationToken);
         return request.Offset == 0 ? await StartAsync(request, key, replaced) : await ResumeAsync(request, key, replaced);

@@ -78,7 +78,7 @@ internal sealed class S3Files(S3Bucket bucket)
     {
         if (await AboutAsync(metadata, length, cancellationToken) is not { } about) return null;
         if (about.Length != length) throw new FileStoreException("corrupt", "the file is damaged", $"{PeerText.Escape(name.Value)} has another length than when it was stored. Upload it again.");
-        return new(name, about.Length, about.Sha256, about.Modified, about.Endpoint, about.Remote);
+        return about.ToFile(name);
     }
 
     private async Task<S3About?> AboutAsync(MetadataCollection metadata, long length, CancellationToken cancellationToken)

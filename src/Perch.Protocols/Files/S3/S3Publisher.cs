@@ -4,24 +4,27 @@ using Perch.Wire.Files;
 namespace Perch.Protocols.Files.S3;
 
 /// <summary>Gives names to whole uploads, and takes away files and unfinished uploads with all that belongs to them.</summary>
-internal sealed partial class S3Publisher(S3Bucket bucket, S3Files files, S3Totals totals, ILogger logger)
+internal sealed partial class S3Publisher(S3Bucket bucket, S3Files files, S3Checkpoints checkpoints, S3Totals totals, ILogger logger)
 {
     private readonly S3NameLocks _names = new();
 
     /// <summary>Gives a whole upload its name.</summary>
-    /// <param name="name">The name.</param>
+    /// <param name="request">Its name, and whether it may replace a file.</param>
     /// <param name="id">Of the upload.</param>
     /// <param name="parts">Its bytes; finished where it has parts.</param>
     /// <param name="about">What is known of it.</param>
-    /// <exception cref="FileStoreException"><c>superseded</c>: it is gone, or has parts of another. <c>unavailable</c>, <c>full</c>.</exception>
-    public async Task PublishAsync(FileName name, string id, S3Parts parts, S3About about)
+    /// <exception cref="FileStoreException"><c>superseded</c>: it is gone, or has parts of another. <c>exists</c>, <c>unavailable</c>, <c>full</c>.</exception>
+    public async Task PublishAsync(FileUploadRequest request, string id, S3Parts parts, S3About about)
     {
         // What is replaced is counted, and what was known of it deleted, once.
-        using var turn = await _names.EnterAsync(name, CancellationToken.None);
-        var key = files.KeyOf(name);
+        using var turn = await _names.EnterAsync(request.Name, CancellationToken.None);
+        var key = files.KeyOf(request.Name);
         var old = await bucket.HeadAsync(key, CancellationToken.None);
-        if (parts.UploadId is null) await bucket.PutAsync(key, parts.ReadTail(), S3Files.Headers(about));
-        else await CompleteAsync(name, id, parts, about);
+        if (request.OnlyNew && old is not null) throw FileStoreException.Exists();
+        // Another process may come between, which only the server can tell.
+        var condition = request.OnlyNew && checkpoints.CanBeNew ? S3Condition.New : default;
+        if (parts.UploadId is null) await PutAsync(request.Name, parts, about, condition);
+        else await CompleteAsync(request.Name, id, parts, about, condition);
         totals.Published(old?.ContentLength);
         if (old is not null && S3Files.AboutId(old.Metadata) is { } oldId && oldId != id) await TryDeleteAsync(S3Files.Meta + oldId);
     }
@@ -70,12 +73,19 @@ internal sealed partial class S3Publisher(S3Bucket bucket, S3Files files, S3Tota
     /// <summary>Something could not be saved or cleaned up.</summary>
     public void Left(FileStoreException failure) => Log.Left(logger, failure.Message);
 
-    private async Task CompleteAsync(FileName name, string id, S3Parts parts, S3About about)
+    private async Task PutAsync(FileName name, S3Parts parts, S3About about, S3Condition condition)
+    {
+        if (await bucket.PutAsync(files.KeyOf(name), parts.ReadTail(), S3Files.Headers(about), condition) is not null) return;
+        // The first try may have been made, and its answer lost.
+        if (await files.FindAsync(name, CancellationToken.None) is not { } file || file != about.ToFile(name)) throw FileStoreException.Exists();
+    }
+
+    private async Task CompleteAsync(FileName name, string id, S3Parts parts, S3About about, S3Condition condition)
     {
         await files.PutAboutAsync(id, about);
         try
         {
-            if (await bucket.CompleteMultipartAsync(files.KeyOf(name), parts.UploadId!, parts.ETags)) return;
+            if (await bucket.CompleteMultipartAsync(files.KeyOf(name), parts.UploadId!, parts.ETags, condition)) return;
         }
         catch (FileStoreException failure) when (failure.Code == "unavailable")
         {
@@ -84,7 +94,9 @@ internal sealed partial class S3Publisher(S3Bucket bucket, S3Files files, S3Tota
             return;
         }
 
-        if (!await IsPublishedAsync(name, id)) throw new FileStoreException("superseded", "the upload is gone, send it again from 0");
+        if (await IsPublishedAsync(name, id)) return;
+        if (condition.IsNew && await bucket.HeadAsync(files.KeyOf(name), CancellationToken.None) is not null) throw FileStoreException.Exists();
+        throw new FileStoreException("superseded", "the upload is gone, send it again from 0");
     }
 
     private static partial class Log

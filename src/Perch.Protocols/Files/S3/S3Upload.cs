@@ -87,11 +87,11 @@ internal sealed class S3Upload : IFileUpload
             // Several requests: nobody takes it over in the middle.
             if (_parts.UploadId is not null) await _parts.FinishAsync();
             if (_isSuperseded) throw Superseded();
-            await _store.Publisher.PublishAsync(_request.Name, _id, _parts, about);
+            await _store.Publisher.PublishAsync(_request, _id, _parts, about);
             Finish();
             // What it had is of no use now; where this fails, the age takes it away.
             if (_saved is not null && !_isDetached) await _store.Publisher.TryDeleteAsync(_checkpointKey);
-            return new(_request.Name, about.Length, about.Sha256, about.Modified, about.Endpoint, about.Remote);
+            return about.ToFile(_request.Name);
         }
         finally
         {

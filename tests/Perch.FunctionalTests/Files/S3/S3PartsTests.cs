@@ -178,6 +178,21 @@ public sealed class S3PartsTests
     }
 
     [S3Fact]
+    public async Task CompleteMultipart_NewOnly_LeavesWhatCameBetween()
+    {
+        await using var scene = await StoreScene.OpenAsync(S3Server.Moto);
+        var bucket = scene.S3.Bucket;
+        var uploadId = await bucket.BeginMultipartAsync("a", []);
+        string[] etags = [await bucket.PutPartAsync("a", uploadId, 1, new MemoryStream([1, 2]))];
+        await bucket.PutAsync("a", new MemoryStream([3]));
+        Assert.False(await bucket.CompleteMultipartAsync("a", uploadId, etags, S3Condition.New));
+        Assert.Equal(1, (await bucket.HeadAsync("a", default))!.ContentLength);
+        await bucket.DeleteAsync("a");
+        Assert.True(await bucket.CompleteMultipartAsync("a", uploadId, etags, S3Condition.New));
+        Assert.Equal(2, (await bucket.HeadAsync("a", default))!.ContentLength);
+    }
+
+    [S3Fact]
     public async Task List_ManyFiles_ComesInPages()
     {
         await using var scene = await StoreScene.OpenAsync(S3Server.Moto);
