@@ -9,6 +9,9 @@ namespace Perch.Transport.Connections;
 /// </summary>
 internal abstract class ConnectionFeatures : Microsoft.AspNetCore.Connections.ConnectionContext, IFeatureCollection
 {
+    /// <summary>What Kestrel sets, and one or two more.</summary>
+    private const int UsualCount = 6;
+
     private (Type Type, object? Feature)[] _set = [];
     private int _count;
     private int _revision;
@@ -62,7 +65,7 @@ internal abstract class ConnectionFeatures : Microsoft.AspNetCore.Connections.Co
         var index = IndexOf(type);
         if (index < 0)
         {
-            if (_count == _set.Length) Array.Resize(ref _set, Math.Max(8, _count * 2));
+            if (_count == _set.Length) Array.Resize(ref _set, Math.Max(UsualCount, _count * 2));
             index = _count++;
         }
 

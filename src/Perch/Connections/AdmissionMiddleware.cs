@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Http.Features;
 using Perch.Endpoints;
 
 namespace Perch.Connections;
@@ -7,35 +6,27 @@ namespace Perch.Connections;
 /// <summary>Holds the cap over all connections and the endpoint's own; what is over a cap is closed at once.</summary>
 internal sealed class AdmissionMiddleware(ConnectionRegistry registry, int totalCap, GuardOptions guards)
 {
-    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        var state = connection.Features.GetRequiredFeature<ConnectionState>();
-        if (!registry.TryAdmit(totalCap))
-        {
-            state.TrySetOutcome(ConnectionOutcome.Rejected);
-            return;
-        }
+        var state = ConnectionState.Of(connection)!;
+        if (TryAdmit(state)) return next(connection);
+        state.TrySetOutcome(ConnectionOutcome.Rejected);
+        return Task.CompletedTask;
+    }
 
-        try
-        {
-            if (!state.Traffic.TryAdmit(guards.MaxConnections))
-            {
-                state.TrySetOutcome(ConnectionOutcome.Rejected);
-                return;
-            }
+    /// <summary>Gives back what an admitted connection took, once it has ended.</summary>
+    public static void Release(ConnectionRegistry registry, ConnectionState state)
+    {
+        if (!state.IsAdmitted) return;
+        state.Traffic.Release();
+        registry.Release();
+    }
 
-            try
-            {
-                await next(connection);
-            }
-            finally
-            {
-                state.Traffic.Release();
-            }
-        }
-        finally
-        {
-            registry.Release();
-        }
+    private bool TryAdmit(ConnectionState state)
+    {
+        if (!registry.TryAdmit(totalCap)) return false;
+        state.IsAdmitted = state.Traffic.TryAdmit(guards.MaxConnections);
+        if (!state.IsAdmitted) registry.Release();
+        return state.IsAdmitted;
     }
 }

@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Http.Features;
 using Perch.Transport;
 
 namespace Perch.Connections;
@@ -13,7 +12,7 @@ internal static class ByteCountMiddleware
 {
     public static Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        var state = connection.Features.GetRequiredFeature<ConnectionState>();
+        var state = ConnectionState.Of(connection)!;
         if (connection.Features.Get<IConnectionProgressFeature>() is not { } progress) return CountAsync(connection, state, next);
         state.Follow(progress);
         return next(connection);

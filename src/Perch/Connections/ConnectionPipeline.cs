@@ -6,21 +6,25 @@ namespace Perch.Connections;
 
 /// <summary>
 /// The order of the pipeline, outermost first. Nothing else composes middleware.
-/// A guard that comes later takes its place here: PROXY protocol, caps per address and TLS between close and timeouts.
+/// A guard that comes later takes its place here: PROXY protocol, caps per address and TLS between admission and timeouts.
 /// </summary>
 internal static class ConnectionPipeline
 {
-    public static ConnectionDelegate Build(EndpointConfig endpoint, ConnectionHandler handler, PipelineServices services)
+    /// <param name="endpoint">The endpoint.</param>
+    /// <param name="handler">What serves its connections.</param>
+    /// <param name="services">The host's.</param>
+    /// <param name="leave">Called when a connection has ended.</param>
+    public static ConnectionDelegate Build(EndpointConfig endpoint, ConnectionHandler handler, PipelineServices services, Func<ValueTask> leave)
     {
         var traffic = services.Registry.TrafficOf(endpoint.Name, endpoint.Protocol.Name);
-        var outcome = new OutcomeMiddleware(traffic, services);
+        traffic.MeterBy(services.Metrics.MessageDuration);
+        var outcome = new OutcomeMiddleware(traffic, services, hasStream: true, leave);
         var admission = new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards);
         var timeouts = new TimeoutMiddleware(endpoint.Guards, endpoint.Protocol.ServerSpeaksFirst, services.Time);
 
         return Compose(handler.OnConnectedAsync,
             outcome.OnConnectionAsync,
             admission.OnConnectionAsync,
-            CloseMiddleware.OnConnectionAsync,
             timeouts.OnConnectionAsync,
             ByteCountMiddleware.OnConnectionAsync);
     }
@@ -30,7 +34,7 @@ internal static class ConnectionPipeline
     {
         var traffic = services.Registry.TrafficOf(endpoint.Name, endpoint.Protocol.Name);
         return Compose(static connection => ((SessionConnection)connection).Serve(),
-            new OutcomeMiddleware(traffic, services).OnConnectionAsync,
+            new OutcomeMiddleware(traffic, services, hasStream: false, static () => ValueTask.CompletedTask).OnConnectionAsync,
             new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards).OnConnectionAsync);
     }
 

@@ -1,6 +1,8 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Perch.Endpoints;
+using Perch.Messages;
 using Perch.Transport;
 
 namespace Perch.Connections;
@@ -9,7 +11,7 @@ namespace Perch.Connections;
 /// One connection while it lives. The counters are written by the connection's own reads and flushes and read by the
 /// heartbeat and by scrapes without a lock: each is one aligned word that only grows, so a reader sees an old value at worst.
 /// </summary>
-internal sealed class ConnectionState : IPerchConnectionFeature
+internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
 {
     private const int Unset = -1;
 
@@ -23,6 +25,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature
         _connection = connection;
         Traffic = traffic;
         Owner = connection.Features.Get<Endpoint>();
+        Draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
         StartedAt = time.GetUtcNow();
         StartTimestamp = time.GetTimestamp();
     }
@@ -33,6 +36,17 @@ internal sealed class ConnectionState : IPerchConnectionFeature
 
     /// <summary>The endpoint that accepted it.</summary>
     public Endpoint? Owner { get; }
+
+    /// <summary>Cancelled when the endpoint drains.</summary>
+    public CancellationToken Draining { get; }
+
+    string IHandlerPeer.ConnectionId => Id;
+
+    string IHandlerPeer.Endpoint => Traffic.Endpoint;
+
+    IPEndPoint? IHandlerPeer.Remote => _connection.RemoteEndPoint as IPEndPoint;
+
+    CancellationToken IHandlerPeer.Aborted => _connection.ConnectionClosed;
 
     string IPerchConnectionFeature.Endpoint => Traffic.Endpoint;
 
@@ -97,6 +111,16 @@ internal sealed class ConnectionState : IPerchConnectionFeature
 
     /// <summary>The handler is done, and the transport sends what it wrote.</summary>
     public bool Closing { get; set; }
+
+    /// <summary>Counted against the caps.</summary>
+    public bool IsAdmitted { get; set; }
+
+    void IHandlerPeer.CountMessages(int count) => Messages += count;
+
+    void IHandlerPeer.SetOutcome(ConnectionOutcome outcome) => TrySetOutcome(outcome);
+
+    /// <returns>The state that the pipeline has given a connection; null outside the host.</returns>
+    public static ConnectionState? Of(ConnectionContext connection) => connection.Features.Get<IPerchConnectionFeature>() as ConnectionState;
 
     /// <summary>Has a transport that counts by itself tell the counters, and whether something waits for the peer.</summary>
     public void Follow(IConnectionProgressFeature progress) => _progress = progress;

@@ -1,4 +1,6 @@
+using System.Diagnostics.Metrics;
 using Perch.Datagrams;
+using Perch.Diagnostics;
 
 namespace Perch.Connections;
 
@@ -22,6 +24,9 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
 
     public string Protocol { get; } = protocol;
 
+    /// <summary>Times the messages of its connections; none until <see cref="MeterBy"/>.</summary>
+    public MessageMeter Meter { get; private set; } = MessageMeter.None;
+
     /// <summary>What UDP has carried; null where there was none.</summary>
     public DatagramTraffic? DatagramTotals { get; private set; }
 
@@ -33,6 +38,8 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
     {
         lock (_lock) return DatagramTotals ??= new();
     }
+
+    public void MeterBy(Histogram<double> duration) => Meter = new(duration, Endpoint, Protocol);
 
     public void Add(ConnectionState connection)
     {

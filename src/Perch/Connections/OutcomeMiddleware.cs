@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Wire;
 
@@ -7,30 +6,41 @@ namespace Perch.Connections;
 
 /// <summary>
 /// The one exception boundary of a connection: it is in the registry before anything runs, and leaves it with an
-/// outcome, one log line and its metrics, whatever happened.
+/// outcome, one log line and its metrics, whatever happened. Whatever else has to be done behind the handler is done here
+/// too, so that of the whole pipeline an idle connection keeps one method waiting.
 /// </summary>
-internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, PipelineServices services)
+/// <param name="traffic">The endpoint's.</param>
+/// <param name="services">The host's.</param>
+/// <param name="hasStream">Whether its connections have a stream, which is to be closed.</param>
+/// <param name="leave">Called when a connection has ended.</param>
+internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, PipelineServices services, bool hasStream, Func<ValueTask> leave)
 {
     public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        var state = new ConnectionState(connection, traffic, services.Time);
-        traffic.Add(state);
-        connection.Features.Set(state);
-        connection.Features.Set<IPerchConnectionFeature>(state);
-        connection.Features.Set(services.Metrics);
-        using var scope = services.Logger.BeginScope(new ConnectionLogScope(state));
         try
         {
-            await next(connection);
-            state.TrySetOutcome(OfReturn(connection, state));
-        }
-        catch (Exception exception)
-        {
-            var outcome = OfException(exception, connection, state);
-            if (state.TrySetOutcome(outcome)) Report(state, outcome, exception);
-        }
+            var state = new ConnectionState(connection, traffic, services.Time);
+            traffic.Add(state);
+            connection.Features.Set<IPerchConnectionFeature>(state);
+            using var scope = services.Logger.BeginScope(new ConnectionLogScope(state));
+            Exception? fault = null;
+            try
+            {
+                await next(connection);
+            }
+            catch (Exception exception)
+            {
+                fault = exception;
+            }
 
-        End(services, state, state.Outcome ?? ConnectionOutcome.Completed);
+            if (hasStream && state.IsAdmitted) fault = await CloseAsync(connection, state, fault);
+            AdmissionMiddleware.Release(services.Registry, state);
+            Conclude(state, fault);
+        }
+        finally
+        {
+            await leave();
+        }
     }
 
     /// <summary>Takes a connection out of the registry; also called for one whose handler never returned from an abort.</summary>
@@ -44,26 +54,44 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
             ended.Duration.TotalSeconds, ended.BytesReceived, ended.BytesSent, ended.Messages);
     }
 
-    /// <summary>Whether the connection's endpoint drains.</summary>
-    public static bool IsDraining(ConnectionContext connection) =>
-        connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested.IsCancellationRequested == true;
+    /// <returns>Why it did not end well; null where it did.</returns>
+    private static async Task<Exception?> CloseAsync(ConnectionContext connection, ConnectionState state, Exception? fault)
+    {
+        if (fault is not null) ConnectionClose.Fault(connection, state, fault);
+        try
+        {
+            await ConnectionClose.CloseAsync(connection, state);
+            return fault;
+        }
+        catch (Exception exception)
+        {
+            return fault ?? exception;
+        }
+    }
 
-    private static ConnectionOutcome OfReturn(ConnectionContext connection, ConnectionState state)
+    private static ConnectionOutcome OfReturn(ConnectionState state)
     {
         if (state.PeerGone) return ConnectionOutcome.PeerReset;
         if (state.PeerClosed) return ConnectionOutcome.PeerClosed;
-        return IsDraining(connection) ? ConnectionOutcome.Drained : ConnectionOutcome.Completed;
+        return state.Draining.IsCancellationRequested ? ConnectionOutcome.Drained : ConnectionOutcome.Completed;
     }
 
-    private static ConnectionOutcome OfException(Exception exception, ConnectionContext connection, ConnectionState state) => exception switch
+    private static ConnectionOutcome OfException(Exception exception, ConnectionState state) => exception switch
     {
         ProtocolException => ConnectionOutcome.ProtocolViolation,
         ConnectionResetException => ConnectionOutcome.PeerReset,
         OperationCanceledException when state.GoneBeforeFault || exception is ConnectionAbortedException
-            => IsDraining(connection) ? ConnectionOutcome.DrainAborted : ConnectionOutcome.PeerReset,
-        OperationCanceledException when IsDraining(connection) => ConnectionOutcome.Drained,
+            => state.Draining.IsCancellationRequested ? ConnectionOutcome.DrainAborted : ConnectionOutcome.PeerReset,
+        OperationCanceledException when state.Draining.IsCancellationRequested => ConnectionOutcome.Drained,
         _ => ConnectionOutcome.HandlerFault,
     };
+
+    private void Conclude(ConnectionState state, Exception? fault)
+    {
+        var outcome = fault is null ? OfReturn(state) : OfException(fault, state);
+        if (state.TrySetOutcome(outcome) && fault is not null) Report(state, outcome, fault);
+        End(services, state, state.Outcome ?? ConnectionOutcome.Completed);
+    }
 
     private void Report(ConnectionState state, ConnectionOutcome outcome, Exception exception)
     {

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Http.Features;
 using Perch.Endpoints;
 
 namespace Perch.Connections;
@@ -13,7 +12,7 @@ internal sealed class TimeoutMiddleware(GuardOptions guards, bool serverSpeaksFi
 {
     public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        var state = connection.Features.GetRequiredFeature<ConnectionState>();
+        var state = ConnectionState.Of(connection)!;
         connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(
             static watch => ((TimeoutWatch)watch).Check(), new TimeoutWatch(state, guards, serverSpeaksFirst, time));
         return next(connection);

@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.AspNetCore.Http.Features;
 using Perch.Connections;
 
 namespace Perch.Datagrams;
@@ -113,7 +112,7 @@ public sealed class DatagramSession
     /// <inheritdoc cref="IPerchConnectionFeature.TrySetOutcome"/>
     public bool TrySetOutcome(ConnectionOutcome outcome) => State.TrySetOutcome(outcome);
 
-    private ConnectionState State => _state ??= _connection.Features.GetRequiredFeature<ConnectionState>();
+    private ConnectionState State => _state ??= ConnectionState.Of(_connection)!;
 
     private bool Send(in ReturnAddress to, ReadOnlySpan<byte> payload)
     {

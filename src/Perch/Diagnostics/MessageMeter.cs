@@ -5,20 +5,18 @@ using Perch.Connections;
 
 namespace Perch.Diagnostics;
 
-/// <summary>Times the messages of one connection; costs nothing while nobody listens to the histogram.</summary>
-internal readonly struct MessageMeter
+/// <summary>Times the messages of one endpoint, for all its connections; costs nothing while nobody listens to the histogram.</summary>
+internal sealed class MessageMeter(Histogram<double>? duration, string endpoint, string protocol)
 {
-    private readonly Histogram<double>? _duration;
-    private readonly KeyValuePair<string, object?> _endpoint;
-    private readonly KeyValuePair<string, object?> _protocol;
+    /// <summary>Outside the host, and for UDP, whose messages are timed by their endpoint.</summary>
+    public static readonly MessageMeter None = new(null, "", "");
 
-    public MessageMeter(ConnectionContext connection)
-    {
-        if (connection.Features.Get<IPerchConnectionFeature>() is not { } feature) return;
-        _duration = connection.Features.Get<PerchMetrics>()?.MessageDuration;
-        _endpoint = new("endpoint", feature.Endpoint);
-        _protocol = new("protocol", feature.Protocol);
-    }
+    private readonly Histogram<double>? _duration = duration;
+    private readonly KeyValuePair<string, object?> _endpoint = new("endpoint", endpoint);
+    private readonly KeyValuePair<string, object?> _protocol = new("protocol", protocol);
+
+    /// <returns>The meter of the connection's endpoint; outside the host one that does nothing.</returns>
+    public static MessageMeter Of(ConnectionContext connection) => ConnectionState.Of(connection)?.Traffic.Meter ?? None;
 
     public long Start() => _duration is { Enabled: true } ? Stopwatch.GetTimestamp() : 0;
 

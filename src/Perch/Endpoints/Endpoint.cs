@@ -152,12 +152,13 @@ internal sealed partial class Endpoint : IDisposable
 
     private void CountLoopHold() => _services.Registry.TrafficOf(Config.Name, Config.Protocol.Name).CountLoopHold();
 
-    private async Task ServeAsync(ConnectionContext connection)
+    private Task ServeAsync(ConnectionContext connection)
     {
         connection.Features.Set(this);
+        if (TryEnter() is { } pipeline) return pipeline.ServeAsync(connection);
         // Accepted before the drain, and first served after its deadline.
-        if (TryEnter() is { } pipeline) await pipeline.ServeAsync(connection);
-        else connection.Abort();
+        connection.Abort();
+        return Task.CompletedTask;
     }
 
     private async Task StopServerAsync(IEndpointServer server, TimeSpan deadline)

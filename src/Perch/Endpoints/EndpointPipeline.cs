@@ -25,7 +25,7 @@ internal sealed class EndpointPipeline
             var isUdp = config.Listen.Transport == EndpointTransport.Udp;
             var handler = _scope.ServiceProvider.GetRequiredKeyedService<object>(config.Protocol.KeyOf(config.Listen.Transport));
             if (isUdp) Datagrams = new(config, this, handler, services);
-            else _pipeline = ConnectionPipeline.Build(config, (ConnectionHandler)handler, services);
+            else _pipeline = ConnectionPipeline.Build(config, (ConnectionHandler)handler, services, LeaveAsync);
         }
         catch
         {
@@ -53,17 +53,8 @@ internal sealed class EndpointPipeline
         return false;
     }
 
-    public async Task ServeAsync(ConnectionContext connection)
-    {
-        try
-        {
-            await _pipeline!(connection);
-        }
-        finally
-        {
-            await LeaveAsync();
-        }
-    }
+    /// <summary>For one who entered: a connection leaves by itself when it has ended.</summary>
+    public Task ServeAsync(ConnectionContext connection) => _pipeline!(connection);
 
     /// <summary>No connection enters it any more; called once.</summary>
     public ValueTask RetireAsync() => LeaveAsync();

@@ -10,7 +10,7 @@ public abstract class HandlerContext
     private readonly IHandlerPeer _peer;
 
     private protected HandlerContext(ConnectionContext connection)
-        : this(new ConnectionPeer(connection))
+        : this(ConnectionState.Of(connection) ?? (IHandlerPeer)new ConnectionPeer(connection))
     {
     }
 

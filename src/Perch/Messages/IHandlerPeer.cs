@@ -23,14 +23,12 @@ internal interface IHandlerPeer
     void SetOutcome(ConnectionOutcome outcome);
 }
 
-/// <summary>The peer of a connection.</summary>
+/// <summary>The peer of a connection outside the host, of which nobody keeps a state.</summary>
 internal sealed class ConnectionPeer(ConnectionContext connection) : IHandlerPeer
 {
-    private readonly IPerchConnectionFeature? _feature = connection.Features.Get<IPerchConnectionFeature>();
-
     public string ConnectionId => connection.ConnectionId;
 
-    public string Endpoint => _feature?.Endpoint ?? "";
+    public string Endpoint => "";
 
     public IPEndPoint? Remote => connection.RemoteEndPoint as IPEndPoint;
 
@@ -40,8 +38,11 @@ internal sealed class ConnectionPeer(ConnectionContext connection) : IHandlerPee
 
     public void CountMessages(int count)
     {
-        if (_feature is not null) _feature.Messages += count;
+        // Nobody asks.
     }
 
-    public void SetOutcome(ConnectionOutcome outcome) => _feature?.TrySetOutcome(outcome);
+    public void SetOutcome(ConnectionOutcome outcome)
+    {
+        // Nobody asks.
+    }
 }

@@ -27,7 +27,7 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
     {
         _input = connection.Transport.Input;
         _context = context;
-        _meter = new MessageMeter(connection);
+        _meter = MessageMeter.Of(connection);
         _frames = new FrameReader(options.Framing, options.MaxMessageBytes);
     }
 

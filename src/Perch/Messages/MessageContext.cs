@@ -2,6 +2,8 @@ using System.Buffers;
 using Microsoft.AspNetCore.Connections;
 using Perch.Connections;
 using Perch.Datagrams;
+using Perch.Diagnostics;
+using Perch.Wire.Framings;
 
 namespace Perch.Messages;
 
@@ -11,11 +13,18 @@ namespace Perch.Messages;
 /// </summary>
 public sealed class MessageContext : HandlerContext
 {
-    internal MessageContext(ConnectionContext connection)
-        : base(connection) => Reply = connection.Transport.Output;
+    private FrameReader _frames;
+
+    internal MessageContext(ConnectionContext connection, MessageOptions options)
+        : base(connection)
+    {
+        Reply = connection.Transport.Output;
+        _frames = new(options.Framing, options.MaxMessageBytes);
+        Meter = MessageMeter.Of(connection);
+    }
 
     internal MessageContext(DatagramContext datagram)
-        : base(datagram) => Reply = datagram.Reply;
+        : base(datagram) => (Reply, Meter) = (datagram.Reply, MessageMeter.None);
 
     /// <summary>
     /// Where replies are written. They are sent together when every message that has arrived was handled; on UDP they are
@@ -28,6 +37,12 @@ public sealed class MessageContext : HandlerContext
 
     /// <summary>Whether <see cref="Close"/> was called.</summary>
     internal bool IsClosed { get; private set; }
+
+    /// <summary>How far the connection's bytes have been cut into messages; of no use on UDP.</summary>
+    internal ref FrameReader Frames => ref _frames;
+
+    /// <summary>Times the connection's messages; those of UDP are timed by their endpoint.</summary>
+    internal MessageMeter Meter { get; }
 
     /// <summary>Ends the dialogue once the replies are sent; what the peer sent after this message is not handled.</summary>
     public void Close()

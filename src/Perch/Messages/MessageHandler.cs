@@ -1,10 +1,9 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Perch.Datagrams;
-using Perch.Diagnostics;
 using Perch.Wire;
-using Perch.Wire.Framings;
 
 namespace Perch.Messages;
 
@@ -25,19 +24,24 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
     /// <inheritdoc/>
     public sealed override async Task OnConnectedAsync(ConnectionContext connection)
     {
-        var context = new MessageContext(connection);
-        var input = connection.Transport.Input;
+        var context = new MessageContext(connection, Options);
+        var transport = connection.Transport;
         // A read that waits when the drain begins returns, so that an idle connection ends at once.
-        await using var drain = context.Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), input);
+        using var drain = context.Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), transport.Input);
         try
         {
             await OnOpenAsync(context);
-            await ServeAsync(context, connection.Transport, new MessageMeter(connection));
+            if (!await Replies.FlushAsync(transport.Output)) return;
+            while (!context.IsClosed)
+            {
+                var read = await transport.Input.ReadAsync();
+                if (!await HandleAsync(context, transport, read)) return;
+            }
         }
         catch (ProtocolException error)
         {
+            // It is sent when the output is completed.
             WriteError(context, error);
-            await connection.Transport.Output.FlushAsync();
             throw;
         }
     }
@@ -71,40 +75,40 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
         if (!context.IsClosed) await OnMessageAsync(context, message);
     }
 
-    private async Task ServeAsync(MessageContext context, IDuplexPipe transport, MessageMeter meter)
+    /// <summary>
+    /// Handles what one read has brought. Apart from the loop around it: where nothing has to wait its locals are on the stack,
+    /// and an idle connection keeps none of them.
+    /// </summary>
+    /// <returns>False where the connection is to end.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> HandleAsync(MessageContext context, IDuplexPipe transport, ReadResult read)
     {
-        var frames = new FrameReader(Options.Framing, Options.MaxMessageBytes);
-        if (!await Replies.FlushAsync(transport.Output)) return;
-        while (!context.IsClosed)
+        var draining = context.Draining.IsCancellationRequested;
+        var buffer = read.Buffer;
+        var (handled, leaves) = (0, false);
+        try
         {
-            var read = await transport.Input.ReadAsync();
-            var draining = context.Draining.IsCancellationRequested;
-            var buffer = read.Buffer;
-            var (handled, leaves) = (0, false);
-            try
+            var started = context.Meter.Start();
+            while (context.Frames.TryRead(ref buffer, out var message))
             {
-                var started = meter.Start();
-                while (frames.TryRead(ref buffer, out var message))
-                {
-                    handled++;
-                    var handling = OnMessageAsync(context, message);
-                    if (!handling.IsCompletedSuccessfully) await handling;
-                    started = meter.Stop(started);
-                    if (context.IsClosed) break;
-                    if (transport.Output.UnflushedBytes >= Replies.FlushThreshold && !await Replies.FlushAsync(transport.Output)) return;
-                }
-
-                if (read.IsCompleted && !context.IsClosed) frames.EnsureComplete(buffer);
-                // A message that has partly arrived is the one in hand: it is waited for and handled, with what came with it.
-                leaves = draining && (handled > 0 || buffer.IsEmpty);
-            }
-            finally
-            {
-                context.CountMessages(handled);
-                transport.Input.AdvanceTo(buffer.Start, buffer.End);
+                handled++;
+                var handling = OnMessageAsync(context, message);
+                if (!handling.IsCompletedSuccessfully) await handling;
+                started = context.Meter.Stop(started);
+                if (context.IsClosed) break;
+                if (transport.Output.UnflushedBytes >= Replies.FlushThreshold && !await Replies.FlushAsync(transport.Output)) return false;
             }
 
-            if (!await Replies.FlushAsync(transport.Output) || read.IsCompleted || leaves) return;
+            if (read.IsCompleted && !context.IsClosed) context.Frames.EnsureComplete(buffer);
+            // A message that has partly arrived is the one in hand: it is waited for and handled, with what came with it.
+            leaves = draining && (handled > 0 || buffer.IsEmpty);
         }
+        finally
+        {
+            context.CountMessages(handled);
+            transport.Input.AdvanceTo(buffer.Start, buffer.End);
+        }
+
+        return await Replies.FlushAsync(transport.Output) && !read.IsCompleted && !leaves;
     }
 }

@@ -12,7 +12,7 @@ public sealed class MessageMeterTests
     {
         using var pipeline = new TestPipeline();
         using var readings = new MeterReadings(pipeline.Meters);
-        var meter = new MessageMeter(Connection(pipeline));
+        var meter = MessageMeter.Of(Connection(pipeline));
 
         var first = meter.Start();
         var second = meter.Stop(first);
@@ -26,7 +26,7 @@ public sealed class MessageMeterTests
     public void Start_NobodyListens_TakesNoTime()
     {
         using var pipeline = new TestPipeline();
-        var meter = new MessageMeter(Connection(pipeline));
+        var meter = MessageMeter.Of(Connection(pipeline));
 
         Assert.Equal((0, 0), (meter.Start(), meter.Stop(0)));
     }
@@ -34,7 +34,7 @@ public sealed class MessageMeterTests
     [Fact]
     public void Start_OutsideTheHost_TakesNoTime()
     {
-        var meter = new MessageMeter(new InMemoryConnection());
+        var meter = MessageMeter.Of(new InMemoryConnection());
 
         Assert.Equal((0, 0), (meter.Start(), meter.Stop(0)));
     }
@@ -42,8 +42,9 @@ public sealed class MessageMeterTests
     private static InMemoryConnection Connection(TestPipeline pipeline)
     {
         var connection = new InMemoryConnection();
-        connection.Features.Set<IPerchConnectionFeature>(new ConnectionState(connection, new EndpointTraffic("e", "p"), pipeline.Time));
-        connection.Features.Set(pipeline.Services.Metrics);
+        var traffic = new EndpointTraffic("e", "p");
+        traffic.MeterBy(pipeline.Services.Metrics.MessageDuration);
+        connection.Features.Set<IPerchConnectionFeature>(new ConnectionState(connection, traffic, pipeline.Time));
         return connection;
     }
 }

@@ -50,7 +50,7 @@ internal sealed class TestPipeline : IDisposable
             Options = new NoOptions(),
             OptionsText = "",
         },
-        handler, Services);
+        handler, Services, static () => ValueTask.CompletedTask);
 
     public Task ServeAsync(ConnectionHandler handler, InMemoryConnection connection)
     {
