@@ -222,6 +222,14 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         }
     }
 
+    public void PrefetchParts()
+    {
+        Cache.Prefetch(Reader, DirectReader.Bytes);
+        Cache.Prefetch(Writer, DirectWriter.Bytes);
+    }
+
+    public void Prefetch() => Reader.PrefetchWaiter();
+
     /// <summary>The peer had its time to end.</summary>
     public void OnReminder() => CloseUse();
 

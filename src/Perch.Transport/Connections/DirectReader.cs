@@ -16,6 +16,12 @@ namespace Perch.Transport.Connections;
 /// </summary>
 internal sealed class DirectReader(DirectConnection connection) : PipeReader, IValueTaskSource<ReadResult>
 {
+    /// <summary>Of its own memory, for the cache.</summary>
+    public const int Bytes = 144;
+
+    /// <summary>Of whoever waits for a read, for the cache: the state of an asynchronous method.</summary>
+    private const int WaiterBytes = 192;
+
     /// <summary>The system has had news since the last receive began.</summary>
     private const int Edge = 1;
 
@@ -51,6 +57,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     private bool _isExamined = true;
     private bool _mayHaveMore = true;
     private volatile bool _isAlert;
+    private object? _waiter;
 
     /// <summary>The peer's end was received.</summary>
     public bool HasEnded { get; private set; }
@@ -165,6 +172,8 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     /// <summary>A short receive does not mean any more that nothing is left: the peer has ended, or sent urgent data.</summary>
     public void Alert() => _isAlert = true;
 
+    public void PrefetchWaiter() => Cache.Prefetch(_waiter, WaiterBytes);
+
     /// <summary>Ends a waiting read with the connection's error.</summary>
     public void Fail() => Resume();
 
@@ -188,8 +197,11 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _source.GetStatus(token);
 
-    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        _waiter = state;
         _source.OnCompleted(continuation, state, token, flags);
+    }
 
     private static InvalidOperationException AlreadyCompleted() => new("Reading is not allowed after the reader was completed.");
 

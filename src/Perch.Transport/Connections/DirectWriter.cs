@@ -13,6 +13,9 @@ namespace Perch.Transport.Connections;
 /// </summary>
 internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IValueTaskSource<FlushResult>
 {
+    /// <summary>Of its own memory, for the cache.</summary>
+    public const int Bytes = 192;
+
     /// <summary>What a connection may send before others have their turn.</summary>
     private const int MaxSendsPerTurn = 64;
     private const int MaxBytesPerTurn = 1024 * 1024;

@@ -18,6 +18,16 @@ internal interface IEventSource
     /// <summary>The time that was asked for has come (<see cref="Loop.Remind"/>).</summary>
     void OnReminder();
 
+    /// <summary>It is served after the next one: has what it points to fetched into the cache.</summary>
+    void PrefetchParts()
+    {
+    }
+
+    /// <summary>It is served next: has what its parts point to fetched into the cache.</summary>
+    void Prefetch()
+    {
+    }
+
     /// <summary>The loop ends: nothing will be heard of the descriptor any more.</summary>
     void OnLoopEnded();
 }

@@ -63,6 +63,13 @@ internal sealed class SourceTable
         return source is not null && source.Key == key ? source : null;
     }
 
+    /// <returns>Who has the key's place now, without a look at it.</returns>
+    public IEventSource? Peek(ulong key)
+    {
+        var (places, place) = (Volatile.Read(ref _places), (uint)key);
+        return place < places.Length ? places[place] : null;
+    }
+
     public List<IEventSource> All()
     {
         lock (_lock) return [.. _places.OfType<IEventSource>()];

@@ -83,7 +83,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> HandleAsync(MessageContext context, IDuplexPipe transport, ReadResult read)
     {
-        var draining = context.Draining.IsCancellationRequested;
+        var draining = context.IsDraining(read);
         var buffer = read.Buffer;
         var (handled, leaves) = (0, false);
         try
