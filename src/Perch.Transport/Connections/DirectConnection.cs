@@ -43,6 +43,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private int _done;
     private int _isToldClosed;
     private volatile bool _isReset;
+    private volatile bool _hasFailed;
     private bool _isLingering;
     private volatile bool _isClosed;
 
@@ -74,6 +75,12 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     public DirectWriter Writer { get; }
 
     public ref DescriptorUse Use => ref _use;
+
+    /// <summary>
+    /// The system has told of a failure, which it tells once: whoever asks next gets the end of the stream. It was no end, though
+    /// <see cref="Error"/> may not say so yet.
+    /// </summary>
+    public bool HasFailed => _hasFailed;
 
     /// <summary>Why the connection is no more; null while it is, or where it ended well.</summary>
     public Exception? Error => Volatile.Read(ref _error);
@@ -191,6 +198,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
             return;
         }
 
+        if ((events & Epoll.Error) != 0) _hasFailed = true;
         if ((events & (Epoll.PeerHangUp | Epoll.HangUp | Epoll.Urgent)) != 0) Reader.Alert();
         if ((events & (Epoll.Writable | Epoll.Error | Epoll.HangUp)) != 0) Writer.OnWritable();
         if ((events & ~(Epoll.Writable | Epoll.EdgeTriggered)) == 0) return;

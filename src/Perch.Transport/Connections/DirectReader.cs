@@ -340,14 +340,14 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
             return false;
         }
 
-        if (received == 0)
+        if (received == 0 && !connection.HasFailed)
         {
             HasEnded = true;
             connection.OnPeerEnded();
         }
         else
         {
-            connection.FailBySystem(error);
+            connection.FailBySystem(received == 0 ? Errno.ConnectionReset : error);
         }
 
         return true;
