@@ -182,6 +182,15 @@ public sealed class BenchTests
         (await CliRun.RunAsync(["bench", peer.Address, "-c", "3", .. Short])).AssertFailed(ExitCode.Refused, "No connection lasted until the measurement: ");
     }
 
+    [Fact]
+    public async Task Udp_WhereNothingListens_IsTold()
+    {
+        using var gone = TftpPeer.Bind();
+        var port = ((IPEndPoint)gone.LocalEndPoint!).Port;
+        gone.Close();
+        (await CliRun.RunAsync(["bench", $"udp://127.0.0.1:{port}", "-c", "2", .. Short])).AssertFailed(ExitCode.Refused, "nothing listens there");
+    }
+
     [Theory]
     [InlineData("tls://127.0.0.1:1", "--mode", "echo", "TLS")]
     [InlineData("127.0.0.1:1", "--mode", "udp", "belong together")]
