@@ -25,10 +25,11 @@ internal static class PerchCli
         var result = Root(console).Parse(args, new() { ResponseFileTokenReplacer = null });
         if (result.Action is ParseErrorAction)
         {
-            await console.SayAsync($"perch: {result.Errors[0].Message.Split('\n')[0].Trim()} See '{CommandPath(result)} --help'.");
+            await console.SayAsync($"perch: {string.Join(' ', result.Errors[0].Message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.')}. See '{CommandPath(result)} --help'.");
             return ExitCode.Usage;
         }
 
+        interruption.Shown = console.EndInterruptedLine;
         try
         {
             return await result.InvokeAsync(
@@ -44,6 +45,10 @@ internal static class PerchCli
             if (interruption.Signal != 0) return ExitCode.Signal + interruption.Signal;
             await console.SayAsync($"perch: {failure.Text}");
             return failure.ExitCode;
+        }
+        finally
+        {
+            await console.EndLineAsync();
         }
     }
 
