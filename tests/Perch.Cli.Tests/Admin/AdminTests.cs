@@ -19,6 +19,13 @@ public sealed class AdminTests
     }
 
     [Fact]
+    public async Task Status_OfAServerThatIsNoHttp_IsRefused()
+    {
+        await using var peer = Peer.Echo();
+        (await CliRun.RunAsync("status", $"http://{peer.Address}")).AssertFailed(ExitCode.Refused, "does not answer as Perch's admin endpoint does");
+    }
+
+    [Fact]
     public async Task Status_WithoutAServer_IsUnreachable()
     {
         string address;
