@@ -168,6 +168,15 @@ public sealed class BenchTests
     }
 
     [Fact]
+    public async Task Text_OfConnections_CountsConnections()
+    {
+        await using var peer = Peer.Echo();
+        var run = await CliRun.RunAsync("bench", peer.Address, "--mode", "connect", "-c", "2", "--duration", "200ms", "--warm-up", "50ms");
+        Assert.Equal(0, run.ExitCode);
+        foreach (var part in (string[])["connections/s", "µs a connection"]) Assert.Contains(part, run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Server_ThatIsNotThereOrCloses_IsTold()
     {
         string address;
