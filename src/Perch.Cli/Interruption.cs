@@ -22,6 +22,9 @@ internal sealed class Interruption : IDisposable
 
     public CancellationToken Token => _source.Token;
 
+    /// <summary>Ctrl-C was typed on a terminal that shows it as ^C; before <see cref="Token"/> is cancelled.</summary>
+    public Action? Shown { get; set; }
+
     /// <summary>The signal that came first; 0 where none did.</summary>
     public int Signal { get; private set; }
 
@@ -43,6 +46,7 @@ internal sealed class Interruption : IDisposable
         context.Cancel = Signal == 0;
         if (Signal != 0) return;
         Signal = signal;
+        if (signal == SigInt) Shown?.Invoke();
         _source.Cancel();
     }
 }

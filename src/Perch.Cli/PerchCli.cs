@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Perch.Cli.CommandLine;
 using Perch.Cli.Verbs;
+using Perch.Wire;
 
 namespace Perch.Cli;
 
@@ -25,10 +26,11 @@ internal static class PerchCli
         var result = Root(console).Parse(args, new() { ResponseFileTokenReplacer = null });
         if (result.Action is ParseErrorAction)
         {
-            await console.SayAsync($"perch: {result.Errors[0].Message.Split('\n')[0].Trim()} See '{CommandPath(result)} --help'.");
+            await console.SayAsync($"perch: {Fault(result)}. See '{CommandPath(result)} --help'.");
             return ExitCode.Usage;
         }
 
+        interruption.Shown = console.EndInterruptedLine;
         try
         {
             return await result.InvokeAsync(
@@ -45,6 +47,10 @@ internal static class PerchCli
             await console.SayAsync($"perch: {failure.Text}");
             return failure.ExitCode;
         }
+        finally
+        {
+            await console.EndLineAsync();
+        }
     }
 
     private static RootCommand Root(CliConsole console)
@@ -55,6 +61,13 @@ internal static class PerchCli
         foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new HelpText((HelpAction)help.Action!);
         return root;
     }
+
+    private static string Fault(ParseResult result) => result switch
+    {
+        { CommandResult.Command: RootCommand, UnmatchedTokens: [var word, ..] } => $"'{PeerText.Escape(word)}' is no verb and no option",
+        { CommandResult.Command: RootCommand } => "A verb is missing",
+        _ => string.Join(' ', result.Errors[0].Message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.'),
+    };
 
     private static string CommandPath(ParseResult result) =>
         result.CommandResult.Command is RootCommand ? "perch" : $"perch {result.CommandResult.Command.Name}";

@@ -94,6 +94,10 @@ internal sealed class AdminLink : IDisposable
         {
             throw Silence();
         }
+        catch (HttpRequestException exception) when (exception.HttpRequestError is HttpRequestError.InvalidResponse)
+        {
+            throw NoPerch();
+        }
         catch (HttpRequestException exception)
         {
             throw exception.GetBaseException() is SocketException socket ? new CliException(Failure.Of(socket)!.ExitCode, $"{Url}: {Failure.Of(socket)!.Text}")

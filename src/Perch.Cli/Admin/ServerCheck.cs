@@ -24,25 +24,31 @@ internal static class ServerCheck
         using var process = new Process();
         process.StartInfo = new(executable, ["--check", "--contentRoot", folder?.Path ?? file.DirectoryName!]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         process.Start();
-        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
-        var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+        var output = ReadLinesAsync(process.StandardOutput, cancellationToken);
+        var errors = ReadLinesAsync(process.StandardError, cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
+        // The server names the file that it was given.
+        string[] told = [.. (await errors).Select(line => folder is null ? line : line.Replace(folder.Settings, file.FullName, StringComparison.Ordinal))];
         if (isJson)
         {
-            var lines = (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            // Where it counts the faults, they follow one a line, indented.
+            var faults = Array.FindAll(told, line => line.StartsWith(' '));
             await console.Out.WriteLineAsync(new JsonObject
             {
                 ["valid"] = process.ExitCode == 0,
-                ["plan"] = new JsonArray([.. lines.Select(line => line.Split('\t')).Where(f => f.Length == 3).Select(f => new JsonObject { ["name"] = f[0], ["protocol"] = f[1], ["address"] = f[2] })]),
-                ["errors"] = (await errors).Trim(),
+                ["plan"] = new JsonArray([.. (await output).Select(line => line.Split('\t')).Where(f => f.Length == 3).Select(f => new JsonObject { ["name"] = f[0], ["protocol"] = f[1], ["address"] = f[2] })]),
+                ["errors"] = new JsonArray([.. (faults.Length > 0 ? faults : told).Select(line => (JsonNode)line.Trim())]),
             }.ToJsonString());
             return process.ExitCode;
         }
 
-        foreach (var line in (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries)) await console.Out.WriteLineAsync(string.Join('\t', line.Split('\t').Select(field => PeerText.Escape(field, int.MaxValue))));
-        foreach (var line in (await errors).Split('\n', StringSplitOptions.RemoveEmptyEntries)) await console.SayAsync(PeerText.Escape(line, int.MaxValue));
+        foreach (var line in await output) await console.Out.WriteLineAsync(string.Join('\t', line.Split('\t').Select(field => PeerText.Escape(field, int.MaxValue))));
+        foreach (var line in told) await console.SayAsync(PeerText.Escape(line, int.MaxValue));
         return process.ExitCode;
     }
+
+    private static async Task<string[]> ReadLinesAsync(StreamReader reader, CancellationToken cancellationToken) =>
+        (await reader.ReadToEndAsync(cancellationToken)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     private static string? Find(string? given)
     {
@@ -62,10 +68,12 @@ internal static class ServerCheck
                 if (!entry.Name.StartsWith("appsettings.", StringComparison.Ordinal)) File.CreateSymbolicLink(System.IO.Path.Combine(Path, entry.Name), entry.FullName);
             }
 
-            File.CreateSymbolicLink(System.IO.Path.Combine(Path, SettingsName), file.FullName);
+            File.CreateSymbolicLink(Settings, file.FullName);
         }
 
         public string Path { get; }
+
+        public string Settings => System.IO.Path.Combine(Path, SettingsName);
 
         // The links go, not what they lead to.
         public void Dispose()

@@ -8,6 +8,8 @@ namespace Perch.Cli.Admin;
 internal sealed class StatusScreen(CliConsole console, bool isJson)
 {
     private const int PipeWidth = 200;
+    private const int WholeWidth = 80;
+    private const int LeastWidth = 70;
     private const string Home = "\u001b[H\u001b[J";
 
     public async Task ShowAsync(Uri url, ServerStatus status, bool clear)
@@ -24,16 +26,20 @@ internal sealed class StatusScreen(CliConsole console, bool isJson)
             Ansi = console.IsOutputTerminal && !console.IsDumb ? AnsiSupport.Detect : AnsiSupport.No,
             ColorSystem = console.HasColor && console.IsOutputTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
         });
-        if (!console.IsOutputTerminal) terminal.Profile.Width = PipeWidth;
+        terminal.Profile.Width = console.IsOutputTerminal ? Math.Max(console.Size().Columns, LeastWidth) : PipeWidth;
         if (clear && console.IsOutputTerminal && !console.IsDumb) await console.Out.WriteAsync(Home);
         terminal.MarkupLine($"{Markup.Escape(url.ToString())}  {(status.IsReady ? "[green]" : "[red]")}{Safe(status.Status)}[/]");
-        var table = new Table().Border(TableBorder.None).AddColumns("endpoint", "protocol", "address", "state", "open", "last ended");
+        var table = new Table().Border(TableBorder.None);
+        // Where the terminal is narrow the last column alone is broken, and the one that can be missed best is left out.
+        var hasProtocol = terminal.Profile.Width >= WholeWidth;
+        foreach (var name in (string[])["endpoint", .. hasProtocol ? ["protocol"] : Array.Empty<string>(), "address", "state", "open"]) table.AddColumn(name, column => column.NoWrap());
+        table.AddColumn("last ended");
         foreach (var endpoint in status.Endpoints)
         {
-            table.AddRow(
-                Safe(endpoint.Name), Safe(endpoint.Protocol), Safe(endpoint.Address),
+            table.AddRow([
+                Safe(endpoint.Name), .. hasProtocol ? [Safe(endpoint.Protocol)] : Array.Empty<string>(), Safe(endpoint.Address),
                 (endpoint.State == "Listening" ? "[green]" : "[red]") + Safe(endpoint.State) + "[/]" + (endpoint.Reason is null ? "" : ": " + Safe(endpoint.Reason)),
-                $"{endpoint.Connections}", Safe(string.Join(", ", endpoint.Outcomes.Select(o => $"{o.Outcome} {o.Count}"))));
+                $"{endpoint.Connections}", Safe(string.Join(", ", endpoint.Outcomes.Select(o => $"{o.Outcome} {o.Count}")))]);
         }
 
         terminal.Write(table);

@@ -14,7 +14,7 @@ internal static class BenchReport
         text.Append(CultureInfo.InvariantCulture, $"{options.Mode.ToString().ToLowerInvariant()} {result.Target}: {options.Connections} connections, {options.Size} bytes");
         if (options.Mode is BenchMode.Echo or BenchMode.Line or BenchMode.Udp) text.Append(options.Rate > 0 ? string.Create(CultureInfo.InvariantCulture, $", {options.Rate:N0}/s open loop") : $", depth {options.Depth}");
         text.Append(CultureInfo.InvariantCulture, $", {result.Seconds:0.0} s\n");
-        if (options.Mode != BenchMode.Stream) text.Append(CultureInfo.InvariantCulture, $"  rate        {progress.Messages / result.Seconds:N0} {(options.Mode == BenchMode.Connect ? "connections" : "messages")}/s\n");
+        if (options.Mode != BenchMode.Stream) text.Append(CultureInfo.InvariantCulture, $"  rate        {progress.Messages / result.Seconds:N0} {Unit(options)}s/s\n");
         text.Append(CultureInfo.InvariantCulture, $"  bytes       {ByteSize.Format(progress.Bytes / result.Seconds)}/s {(options.Mode == BenchMode.Stream && !options.IsBothWays ? "sent" : "received")}\n");
         if (options.Mode == BenchMode.Hold) text.Append(CultureInfo.InvariantCulture, $"  held        {progress.Up} connections, opened in {result.ConnectSeconds:0.00} s\n");
         if (progress.Latency.Count > 0)
@@ -33,5 +33,7 @@ internal static class BenchReport
     }
 
     private static string Cpu(double seconds, BenchResult result) => string.Create(CultureInfo.InvariantCulture, $"{seconds / result.Seconds:0.00} processors")
-        + (result.Progress.Messages > 0 ? string.Create(CultureInfo.InvariantCulture, $", {seconds * 1e6 / result.Progress.Messages:0.00} µs a message") : "");
+        + (result.Progress.Messages > 0 ? string.Create(CultureInfo.InvariantCulture, $", {seconds * 1e6 / result.Progress.Messages:0.00} µs a {Unit(result.Options)}") : "");
+
+    private static string Unit(BenchOptions options) => options.Mode == BenchMode.Connect ? "connection" : "message";
 }

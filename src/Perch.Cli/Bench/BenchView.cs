@@ -25,6 +25,7 @@ internal sealed class BenchView(CliConsole console, string label, BenchOptions o
             return;
         }
 
+        console.IsDrawn = true;
         long before = 0;
         var watch = Stopwatch.StartNew();
         while (await Task.WhenAny(running, Task.Delay(Period)) != running)
@@ -71,8 +72,12 @@ internal sealed class BenchView(CliConsole console, string label, BenchOptions o
     {
         var draw = new StringBuilder();
         if (_rows > 0) draw.Append(CultureInfo.InvariantCulture, $"\u001b[{_rows}A");
-        draw.Append("\r\u001b[J").Append(text);
-        _rows = text.Count(c => c == '\n');
+        draw.Append("\r\u001b[J");
+        // A line that wraps, or one that scrolls away, would stay when the next picture is drawn.
+        var (columns, rows) = console.Size();
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Take(rows - 1).ToArray();
+        foreach (var line in lines) draw.Append(line.AsSpan(0, Math.Min(line.Length, columns - 1))).Append('\n');
+        _rows = lines.Length;
         await console.Error.WriteAsync(draw);
         await console.Error.FlushAsync();
     }

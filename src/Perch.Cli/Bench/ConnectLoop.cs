@@ -42,7 +42,7 @@ internal sealed class ConnectLoop(EndPoint address, BenchOptions options, BenchP
         while (connection.Sent < connection.Queued)
         {
             var length = (int)Math.Min(connection.Queued - connection.Sent, BenchPattern.WindowBytes);
-            var sent = connection.Socket!.Send(Pattern.At(connection.Sent, length), SocketFlags.None, out var error);
+            var sent = SocketCalls.Send(connection.Socket!, Pattern.At(connection.Sent, length), out var error);
             if (error == SocketError.WouldBlock)
             {
                 SetWrite(connection, wantsWrite: true);
@@ -63,7 +63,7 @@ internal sealed class ConnectLoop(EndPoint address, BenchOptions options, BenchP
 
     protected override void Readable(LoadConnection connection, bool isEnding)
     {
-        var count = connection.Socket!.Receive(Buffer, SocketFlags.None, out var error);
+        var count = SocketCalls.Receive(connection.Socket!, Buffer, out var error);
         if (error == SocketError.WouldBlock) return;
         if (error != SocketError.Success || count == 0)
         {

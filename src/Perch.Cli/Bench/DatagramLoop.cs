@@ -97,7 +97,7 @@ internal sealed class DatagramLoop : IDisposable
         (_numbers[connection][slot], _times[connection][slot]) = (number, Stopwatch.GetTimestamp());
         BinaryPrimitives.WriteInt64LittleEndian(_message, number);
         _pattern.At(number, _message.Length - HeaderBytes).CopyTo(_message.AsSpan(HeaderBytes));
-        _ = _sockets[connection].Send(_message, SocketFlags.None, out var error);
+        _ = SocketCalls.Send(_sockets[connection], _message, out var error);
         if (error is not (SocketError.Success or SocketError.WouldBlock)) _progress.Fail(Failure.Of(new SocketException((int)error))!.Text);
     }
 
@@ -105,7 +105,7 @@ internal sealed class DatagramLoop : IDisposable
     {
         while (true)
         {
-            var count = _sockets[connection].Receive(_buffer, SocketFlags.None, out var error);
+            var count = SocketCalls.Receive(_sockets[connection], _buffer, out var error);
             if (error == SocketError.WouldBlock) return;
             if (error != SocketError.Success)
             {

@@ -6,8 +6,8 @@ namespace Perch.Cli.Bench;
 
 /// <summary>epoll(7): the cost of a wait does not grow with the sockets that are silent.</summary>
 /// <param name="isEdgeTriggered">
-/// A socket is told once for what came, and not looked at again with the next wait: for who reads all that is there. It saves a tenth of
-/// the processor time of short messages.
+/// A socket is told once for what came, and not looked at again with the next wait, which shows where messages are short: for who reads
+/// all that is there.
 /// </param>
 internal sealed unsafe partial class EpollPoller(bool isEdgeTriggered) : IPoller
 {

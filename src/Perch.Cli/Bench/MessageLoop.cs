@@ -91,7 +91,7 @@ internal sealed class MessageLoop : LoadLoop
         while (connection.Sent < connection.Queued)
         {
             var length = (int)Math.Min(connection.Queued - connection.Sent, BenchPattern.WindowBytes);
-            var sent = connection.Socket!.Send(Pattern.At(connection.Sent + connection.Offset, length), SocketFlags.None, out var error);
+            var sent = SocketCalls.Send(connection.Socket!, Pattern.At(connection.Sent + connection.Offset, length), out var error);
             if (error == SocketError.Success)
             {
                 connection.Sent += sent;
@@ -113,7 +113,7 @@ internal sealed class MessageLoop : LoadLoop
         int count;
         do
         {
-            count = connection.Socket!.Receive(Buffer, SocketFlags.None, out var error);
+            count = SocketCalls.Receive(connection.Socket!, Buffer, out var error);
             if (error == SocketError.WouldBlock) break;
             if (error != SocketError.Success || count == 0)
             {

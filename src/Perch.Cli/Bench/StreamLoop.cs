@@ -19,7 +19,7 @@ internal sealed class StreamLoop(EndPoint address, BenchOptions options, BenchPr
         var piece = Math.Min(Options.Size, BenchPattern.WindowBytes);
         for (var round = 0; round < Rounds; round++)
         {
-            var sent = connection.Socket!.Send(Pattern.At(connection.Sent, piece), SocketFlags.None, out var error);
+            var sent = SocketCalls.Send(connection.Socket!, Pattern.At(connection.Sent, piece), out var error);
             if (error == SocketError.WouldBlock) return;
             if (error != SocketError.Success)
             {
@@ -36,7 +36,7 @@ internal sealed class StreamLoop(EndPoint address, BenchOptions options, BenchPr
     {
         for (var round = 0; round < Rounds; round++)
         {
-            var count = connection.Socket!.Receive(Buffer, SocketFlags.None, out var error);
+            var count = SocketCalls.Receive(connection.Socket!, Buffer, out var error);
             if (error == SocketError.WouldBlock) return;
             if (error != SocketError.Success || count == 0)
             {

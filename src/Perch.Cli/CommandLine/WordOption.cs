@@ -24,6 +24,8 @@ internal static class WordOption
                 return null;
             },
         };
+        // The names as the enumeration spells them are there already.
+        option.CompletionSources.Clear();
         option.CompletionSources.Add(words);
         return option;
     }

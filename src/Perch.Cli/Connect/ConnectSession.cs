@@ -33,7 +33,7 @@ internal sealed class ConnectSession
         _isHello = dialer.Target.Protocol == HelloProtocol;
         _framing = framing ?? (_isHello || dialer.Target.Protocol == "reply" || dialer.Target.Transport == Transport.Udp ? Framing.Chunk : Framing.Line);
         _incoming = new(view, framing, dialer.Target.Transport == Transport.Udp);
-        if (console.IsInputTerminal && console.IsOutputTerminal && !console.IsDumb) _editor = new(console.Out, Prompt, () => Console.ReadKey(intercept: true), () => Console.WindowWidth);
+        if (console.IsInputTerminal && console.IsOutputTerminal && !console.IsDumb) (console.IsDrawn, _editor) = (true, new(console.Out, Prompt, () => Console.ReadKey(intercept: true), () => console.Size().Columns));
     }
 
     /// <exception cref="CliException">The connection could not be made, or ended before all was said.</exception>

@@ -11,7 +11,6 @@ namespace Perch.Cli.Files;
 internal static class Downloader
 {
     private const int HashCharsInName = 16;
-    private const string PartSuffix = ".part";
 
     /// <exception cref="CliException">It did not work; where the connection broke, what is there can be resumed.</exception>
     public static async Task<TransferResult> RunAsync(IRemoteFiles remote, FileName name, string path, bool resume, TransferMeter meter, CancellationToken cancellationToken)
@@ -23,9 +22,8 @@ internal static class Downloader
             if (status is not { Sha256: { } sha256, Length: { } length }) throw new FileRefusal(FileRefusal.NotFound, "there is no file of this name");
             if (resume && await HasAsync(path, length, sha256, cancellationToken)) return new("unchanged", name, length, sha256, 0);
             if (Path.GetDirectoryName(path) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
-            var part = $"{path}.{sha256[..HashCharsInName]}{PartSuffix}";
-            var offset = await FetchAsync(remote, name, part, resume, status, meter, cancellationToken);
-            File.Move(part, path, overwrite: true);
+            var part = $"{path}.{sha256[..HashCharsInName]}{PartFile.Suffix}";
+            var offset = await FetchAsync(remote, name, part, path, resume, status, meter, cancellationToken);
             DropOldParts(path);
             return new(offset > 0 ? "resumed" : "fetched", name, length, sha256, meter.Bytes);
         }
@@ -39,17 +37,19 @@ internal static class Downloader
     private static async Task<TransferResult> RunWholeAsync(IRemoteFiles remote, FileName name, string path, TransferMeter meter, CancellationToken cancellationToken)
     {
         if (Path.GetDirectoryName(path) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
-        var part = path + PartSuffix;
+        var part = path + PartFile.Suffix;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using var file = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
+        await using var file = PartFile.Open(part);
         try
         {
+            file.SetLength(0);
             await remote.GetAsync(name, 0, told =>
             {
                 meter.Begin(told.Length);
                 return new HashingStream(file, hash);
             }, meter, cancellationToken);
             file.Flush(flushToDisk: true);
+            File.Move(part, path, overwrite: true);
         }
         catch
         {
@@ -57,8 +57,6 @@ internal static class Downloader
             throw;
         }
 
-        await file.DisposeAsync();
-        File.Move(part, path, overwrite: true);
         return new("fetched", name, meter.Bytes, Convert.ToHexStringLower(hash.GetHashAndReset()), meter.Bytes);
     }
 
@@ -88,11 +86,11 @@ internal static class Downloader
     }
 
     /// <returns>Where it began.</returns>
-    private static async Task<long> FetchAsync(IRemoteFiles remote, FileName name, string part, bool resume, RemoteStatus status, TransferMeter meter, CancellationToken cancellationToken)
+    private static async Task<long> FetchAsync(IRemoteFiles remote, FileName name, string part, string path, bool resume, RemoteStatus status, TransferMeter meter, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using var file = new FileStream(part, resume ? FileMode.OpenOrCreate : FileMode.Create, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
-        if (file.Length > status.Length) file.SetLength(0);
+        await using var file = PartFile.Open(part);
+        if (!resume || file.Length > status.Length) file.SetLength(0);
         var offset = file.Length;
         await HashAsync(file, hash, cancellationToken);
         var isOther = false;
@@ -110,6 +108,7 @@ internal static class Downloader
         }
 
         file.Flush(flushToDisk: true);
+        File.Move(part, path, overwrite: true);
         return offset;
     }
 
@@ -134,8 +133,8 @@ internal static class Downloader
         foreach (var old in Directory.EnumerateFiles(folder))
         {
             var name = Path.GetFileName(old);
-            if (name.Length == begin.Length + HashCharsInName + PartSuffix.Length && name.StartsWith(begin, StringComparison.Ordinal) && name.EndsWith(PartSuffix, StringComparison.Ordinal)
-                && name.Skip(begin.Length).Take(HashCharsInName).All(char.IsAsciiHexDigitLower)) File.Delete(old);
+            if (name.Length == begin.Length + HashCharsInName + PartFile.Suffix.Length && name.StartsWith(begin, StringComparison.Ordinal) && name.EndsWith(PartFile.Suffix, StringComparison.Ordinal)
+                && name.Skip(begin.Length).Take(HashCharsInName).All(char.IsAsciiHexDigitLower)) PartFile.Drop(old);
         }
     }
 

@@ -77,6 +77,6 @@ internal static class RecordVerb
             return;
         }
 
-        await console.SayAsync($"{summary.Stored} lines stored{(summary.Skipped > 0 ? $", {summary.Skipped} refused" : "")}{(waiting > 0 ? $", {waiting} wait in the state for the next run" : "")}.");
+        await console.SayAsync($"{summary.Stored} {(summary.Stored == 1 ? "line" : "lines")} stored{(summary.Skipped > 0 ? $", {summary.Skipped} refused" : "")}{(waiting > 0 ? $", {waiting} {(waiting == 1 ? "waits" : "wait")} in the state for the next run" : "")}.");
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Perch.Cli.Admin;
 using Perch.Cli.Tests.Hosting;
 
 namespace Perch.Cli.Tests.Admin;
@@ -15,6 +16,13 @@ public sealed class AdminTests
     {
         await using var peer = Http(status, body);
         (await CliRun.RunAsync("status", $"http://{peer.Address}")).AssertFailed(ExitCode.Refused, told);
+    }
+
+    [Fact]
+    public async Task Status_OfAServerThatIsNoHttp_IsRefused()
+    {
+        await using var peer = Peer.Echo();
+        (await CliRun.RunAsync("status", $"http://{peer.Address}")).AssertFailed(ExitCode.Refused, "does not answer as Perch's admin endpoint does");
     }
 
     [Fact]
@@ -47,6 +55,49 @@ public sealed class AdminTests
         var file = Path.GetTempFileName();
         (await CliRun.RunAsync("check", file, "--server", "/nowhere/perch-server")).AssertFailed(ExitCode.LocalFile, "/nowhere/perch-server");
         File.Delete(file);
+    }
+
+    [Fact]
+    public async Task Check_AsJson_HasThePlanAndEachFault()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var folder = Directory.CreateTempSubdirectory("perch-");
+        var (server, file) = (Path.Combine(folder.FullName, "server"), Path.Combine(folder.FullName, "other.json"));
+        await File.WriteAllTextAsync(file, "{}");
+        await AnswerAsync("printf 'echo\\techo\\ttcp 127.0.0.1:7\\n'; echo 'The configuration is valid: 1 endpoints.'");
+        var run = await CliRun.RunAsync("check", file, "--server", server, "--json");
+        Assert.Equal((0, """{"valid":true,"plan":[{"name":"echo","protocol":"echo","address":"tcp 127.0.0.1:7"}],"errors":[]}""" + "\n"), (run.ExitCode, run.Output));
+
+        await AnswerAsync("printf 'perch-server: The configuration has 2 fault(s):\\n  a: wrong\\n  b: wrong too\\n' >&2; exit 2");
+        run = await CliRun.RunAsync("check", file, "--server", server, "--json");
+        Assert.Equal((2, """{"valid":false,"plan":[],"errors":["a: wrong","b: wrong too"]}""" + "\n"), (run.ExitCode, run.Output));
+
+        // The server is given a folder in which the file has the name that it reads.
+        await AnswerAsync("echo \"perch-server: Failed to load '$3/appsettings.json'.\" >&2; exit 2");
+        run = await CliRun.RunAsync("check", file, "--server", server);
+        Assert.Equal((2, $"perch-server: Failed to load '{file}'.\n"), (run.ExitCode, run.Error));
+        folder.Delete(recursive: true);
+
+        async Task AnswerAsync(string script)
+        {
+            await File.WriteAllTextAsync(server, "#!/bin/sh\n" + script + "\n");
+            File.SetUnixFileMode(server, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
+        }
+    }
+
+    [Theory]
+    [InlineData(70, false)]
+    [InlineData(100, true)]
+    public async Task Status_OnATerminal_BreaksTheLastColumnAlone(int columns, bool hasProtocol)
+    {
+        using var output = new MemoryStream();
+        var console = new CliConsole(Stream.Null, output, new StringWriter()) { IsOutputTerminal = true, Size = () => (columns, 24) };
+        var rows = Enumerable.Range(1, 2).Select(i => new EndpointRow($"record-syslog-udp{i}", "record", "udp 127.0.0.1:5514", "Listening", null, 3, [("Completed", 12), ("PeerClosed", 7), ("StorageUnavailable", 1)]));
+        await new StatusScreen(console, isJson: false).ShowAsync(new Uri("http://localhost:8080"), new("Healthy", [.. rows], []), clear: false);
+        var lines = Encoding.UTF8.GetString(output.ToArray()).Split('\n');
+        Assert.All(lines, line => Assert.True(line.Length <= columns, line));
+        Assert.Equal(hasProtocol, lines[1].Contains("protocol", StringComparison.Ordinal));
+        Assert.Single(lines, line => line.Contains("record-syslog-udp2", StringComparison.Ordinal) && line.Contains("udp 127.0.0.1:5514", StringComparison.Ordinal) && line.Contains("Completed", StringComparison.Ordinal));
     }
 
     private static Peer Http(string status, string body) => new(async (stream, token) =>

@@ -168,6 +168,15 @@ public sealed class BenchTests
     }
 
     [Fact]
+    public async Task Text_OfConnections_CountsConnections()
+    {
+        await using var peer = Peer.Echo();
+        var run = await CliRun.RunAsync("bench", peer.Address, "--mode", "connect", "-c", "2", "--duration", "200ms", "--warm-up", "50ms");
+        Assert.Equal(0, run.ExitCode);
+        foreach (var part in (string[])["connections/s", "µs a connection"]) Assert.Contains(part, run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Server_ThatIsNotThereOrCloses_IsTold()
     {
         string address;
@@ -180,6 +189,15 @@ public sealed class BenchTests
             Peer.Reset(stream);
         });
         (await CliRun.RunAsync(["bench", peer.Address, "-c", "3", .. Short])).AssertFailed(ExitCode.Refused, "No connection lasted until the measurement: ");
+    }
+
+    [Fact]
+    public async Task Udp_WhereNothingListens_IsTold()
+    {
+        using var gone = TftpPeer.Bind();
+        var port = ((IPEndPoint)gone.LocalEndPoint!).Port;
+        gone.Close();
+        (await CliRun.RunAsync(["bench", $"udp://127.0.0.1:{port}", "-c", "2", .. Short])).AssertFailed(ExitCode.Refused, "nothing listens there");
     }
 
     [Theory]

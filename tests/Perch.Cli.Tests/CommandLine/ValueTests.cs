@@ -64,6 +64,13 @@ public sealed class ValueTests
         run.AssertFailed(ExitCode.Usage, $"'{value}' is not a {about}");
     }
 
+    [Theory]
+    [InlineData("'dance' is no verb and no option. See 'perch --help'.", "dance", "localhost:1")]
+    [InlineData("'--dance' is no verb and no option. See 'perch --help'.", "--dance")]
+    [InlineData("A verb is missing. See 'perch --help'.")]
+    [InlineData("Required argument missing for command: 'send'. See 'perch send --help'.", "send")]
+    public async Task CommandLine_ThatIsWrong_SaysWhat(string told, params string[] args) => (await CliRun.RunAsync(args)).AssertFailed(ExitCode.Usage, told);
+
     [Fact]
     public async Task Help_OfEachVerb_HasExamplesAndExitCodes()
     {

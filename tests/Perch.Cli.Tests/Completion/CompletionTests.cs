@@ -32,5 +32,13 @@ public sealed class CompletionTests
     }
 
     [Fact]
-    public async Task Completion_ForAnUnknownShell_IsAUsageError() => (await CliRun.RunAsync("completion", "cmd")).AssertFailed(ExitCode.Usage, "cmd");
+    public async Task Suggest_OfWords_HasEachOnceAsItIsDocumented()
+    {
+        const string Line = "perch bench localhost:1 --mode ";
+        Assert.Equal("connect echo hold line stream udp", string.Join(' ', (await CliRun.RunAsync($"[suggest:{Line.Length}]", Line)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+    }
+
+    [Fact]
+    public async Task Completion_ForAnUnknownShell_TellsWhichThereAre() =>
+        (await CliRun.RunAsync("completion", "cmd")).AssertFailed(ExitCode.Usage, "'cmd' not recognized. Must be one of: 'bash' 'zsh' 'fish'. See 'perch completion --help'.");
 }

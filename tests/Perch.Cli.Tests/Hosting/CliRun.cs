@@ -17,10 +17,21 @@ internal sealed record CliRun(int ExitCode, byte[] OutputBytes, string Error)
     {
         using var output = new MemoryStream();
         var error = new StringWriter();
+        return await RunAsync(new(new MemoryStream(input), output, error), output, args);
+    }
+
+    /// <summary>Standard output leads to a terminal; keys cannot be typed.</summary>
+    public static async Task<CliRun> RunOnTerminalAsync(params string[] args)
+    {
+        using var output = new MemoryStream();
+        return await RunAsync(new(Stream.Null, new LineEndStream(output), new StringWriter()) { IsOutputTerminal = true, IsErrorTerminal = true }, output, args);
+    }
+
+    private static async Task<CliRun> RunAsync(CliConsole console, MemoryStream output, string[] args)
+    {
         using var interruption = new Interruption();
-        var console = new CliConsole(new MemoryStream(input), output, error);
         var code = await Task.Run(() => PerchCli.RunAsync(args, console, interruption)).WaitAsync(Deadline);
-        return new(code, output.ToArray(), error.ToString());
+        return new(code, output.ToArray(), console.Error.ToString()!);
     }
 
     /// <summary>One line, no stack, and this exit code.</summary>

@@ -7,6 +7,18 @@ namespace Perch.Cli.Tests.Send;
 public sealed class SendTests
 {
     [Fact]
+    public async Task Answer_WithoutALineEnd_HasOneOnATerminalAlone()
+    {
+        await using var peer = Peer.Saying("abc");
+        Assert.Equal("abc", (await CliRun.RunAsync("send", peer.Address, "x")).Output);
+        Assert.Equal("abc\n", (await CliRun.RunOnTerminalAsync("send", peer.Address, "x")).Output);
+
+        var late = await CliRun.RunOnTerminalAsync("send", peer.Address, "x", "--replies", "2");
+        late.AssertFailed(ExitCode.Cut, "");
+        Assert.Equal("abc\n", late.Output);
+    }
+
+    [Fact]
     public async Task Texts_AreSentAsTheyAreAndTheAnswerPrinted()
     {
         await using var peer = Peer.Echo();
