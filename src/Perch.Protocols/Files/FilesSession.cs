@@ -148,7 +148,7 @@ internal sealed partial class FilesSession
     private async ValueTask PutAsync(FileCommand command)
     {
         using var transfer = _files.Metrics.BeginUpload(_endpoint);
-        var body = new FileBody(_input, command.PayloadBytes);
+        var body = new FileBody(_input, _connection.Features.Get<IReadSizeFeature>(), command.PayloadBytes);
         try
         {
             Check(command);

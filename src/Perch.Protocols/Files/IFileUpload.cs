@@ -8,6 +8,9 @@ namespace Perch.Protocols.Files;
 /// </summary>
 internal interface IFileUpload : IAsyncDisposable
 {
+    /// <summary>How many bytes are best appended at once, now: fewer where many uploads share the memory. 0: it does not matter.</summary>
+    int BestAppendBytes { get; }
+
     /// <summary>Stores the bytes behind those before. Ends when they are written and hashed, not yet durable.</summary>
     /// <param name="bytes">Used until it ends. A store may keep a bounded copy.</param>
     /// <exception cref="FileStoreException"><c>full</c>, <c>quota</c>, <c>superseded</c>, <c>unavailable</c>; what was written before stays.</exception>

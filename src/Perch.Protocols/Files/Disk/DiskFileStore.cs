@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using Perch.Wire;
 using Perch.Wire.Files;
 
@@ -211,6 +212,7 @@ internal sealed partial class DiskFileStore : IFileStore
         for (var i = 0; i < RenameTries; i++)
         {
             var chain = Layout.MakeParents(name);
+            SafeFileHandle? replaced = null;
             try
             {
                 var leaf = name.Segments()[^1];
@@ -222,6 +224,8 @@ internal sealed partial class DiskFileStore : IFileStore
                     if (request.OnlyNew && old is not null) throw FileStoreException.Exists();
                     // An empty one is none. With it there, the second rename needs no space: a full disk fails before the first.
                     Layout.Meta(partial.Key).CreateFile(partial.Key, exclusive: false).Dispose();
+                    // Else the rename would wait until all of its blocks are free.
+                    replaced = chain[^1].TryHold(leaf);
                     // A folder may have been deleted, being empty, since it was opened.
                     if (!Layout.Uploads.TryRename(partial.Entry, chain[^1], leaf)) continue;
                     partial.IsNamed = true;
@@ -236,6 +240,7 @@ internal sealed partial class DiskFileStore : IFileStore
             finally
             {
                 Layout.Release(chain);
+                if (replaced is not null) Threads.Close(replaced);
             }
         }
 

@@ -14,6 +14,8 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
 
     public FileUploadRequest Request { get; } = request;
 
+    public int BestAppendBytes => int.Parse(Environment.GetEnvironmentVariable("BEST") ?? "262144");
+
     /// <summary>On a thread of the disk.</summary>
     public void Begin(long? replaced)
     {

@@ -9,7 +9,8 @@ internal sealed class HashBeside : IThreadPoolWorkItem, IDisposable
     /// <summary>Less is hashed sooner than another thread is woken.</summary>
     private const int WorthAThread = 32 * 1024;
 
-    private readonly ManualResetEventSlim _done = new();
+    // It takes longer than it is worth to spin for.
+    private readonly ManualResetEventSlim _done = new(initialState: false, spinCount: 0);
     private IncrementalHash? _hash;
     private ReadOnlySequence<byte> _bytes;
     private Exception? _fault;
