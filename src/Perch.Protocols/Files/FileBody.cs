@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using Perch.Transport;
 using Perch.Wire;
@@ -13,7 +14,7 @@ internal sealed class FileBody(PipeReader input, IReadSizeFeature? size, long? l
     /// <summary>How many have not been taken from the stream.</summary>
     public long Left { get; private set; } = length ?? long.MaxValue;
 
-    /// <summary>Gives them to the upload; the next ones are received while it stores those before.</summary>
+    /// <summary>Gives them to the upload. The next ones are received while it stores those before, where it has memory for them.</summary>
     /// <exception cref="ProtocolException"><c>truncated</c>: the stream ended before the length. What came is in the upload.</exception>
     public async ValueTask ReceiveAsync(IFileUpload upload, FileMetrics.FileTransfer transfer)
     {
@@ -23,7 +24,8 @@ internal sealed class FileBody(PipeReader input, IReadSizeFeature? size, long? l
         {
             for (var isLast = Left == 0; !isLast;)
             {
-                size?.ReadBytes = upload.BestAppendBytes;
+                var best = upload.BestAppendBytes;
+                size?.ReadBytes = best;
                 var read = await input.ReadAsync();
                 size?.ReadBytes = 0;
                 var fresh = read.Buffer.Slice(held, Math.Min(Left, read.Buffer.Length - held));
@@ -34,19 +36,21 @@ internal sealed class FileBody(PipeReader input, IReadSizeFeature? size, long? l
                 {
                     await storing;
                     transfer.Add(held);
-                    storing = fresh.IsEmpty ? Task.CompletedTask : upload.AppendAsync(fresh).AsTask();
-                    if (isLast)
+                    storing = fresh.IsEmpty ? Task.CompletedTask : StoreAsync(upload, fresh);
+                    if (isLast || best == 0)
                     {
                         await storing;
                         transfer.Add(fresh.Length);
                     }
-
-                    isOver = isLast;
+                    else
+                    {
+                        isOver = false;
+                    }
                 }
                 finally
                 {
                     input.AdvanceTo(isOver ? fresh.End : fresh.Start, fresh.End);
-                    held = fresh.Length;
+                    held = isOver ? 0 : fresh.Length;
                 }
             }
         }
@@ -71,6 +75,20 @@ internal sealed class FileBody(PipeReader input, IReadSizeFeature? size, long? l
             Left -= bytes.Length;
             input.AdvanceTo(bytes.End);
             if (read.IsCompleted && Left > 0) throw Truncated("");
+        }
+    }
+
+    private async Task StoreAsync(IFileUpload upload, ReadOnlySequence<byte> bytes)
+    {
+        try
+        {
+            await upload.AppendAsync(bytes);
+        }
+        catch
+        {
+            // The peer is told at once: it may have sent all, and wait for the answer.
+            input.CancelPendingRead();
+            throw;
         }
     }
 

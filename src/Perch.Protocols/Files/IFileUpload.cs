@@ -8,7 +8,10 @@ namespace Perch.Protocols.Files;
 /// </summary>
 internal interface IFileUpload : IAsyncDisposable
 {
-    /// <summary>How many bytes are best appended at once, now: fewer where many uploads share the memory. 0: it does not matter.</summary>
+    /// <summary>
+    /// How many bytes are best appended at once, while so many more are received: fewer where many uploads share the memory, and
+    /// 0 where what comes is to be stored before more is received. It changes.
+    /// </summary>
     int BestAppendBytes { get; }
 
     /// <summary>Stores the bytes behind those before. Ends when they are written and hashed, not yet durable.</summary>

@@ -174,7 +174,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     public bool TryWatchReads(bool isWatched)
     {
         if (!_use.TryBegin()) return false;
-        var error = Loop.TryWatchFor(Descriptor, isWatched ? DirectListener.ConnectionEvents : DirectListener.ConnectionEvents & ~Epoll.Readable, this);
+        var error = Loop.TryWatchFor(Descriptor, isWatched ? DirectListener.ConnectionEvents : DirectListener.ConnectionEvents & ~(Epoll.Readable | Epoll.Urgent), this);
         EndUse();
         return error == 0;
     }

@@ -6,6 +6,15 @@ namespace Perch.Protocols.Files.Disk;
 /// <summary>One uploader at work on a <see cref="DiskPartial"/>.</summary>
 internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request) : IFileUpload
 {
+    /// <summary>More takes no less time.</summary>
+    private const int MaxAppendBytes = 1024 * 1024;
+
+    /// <summary>Two blocks of a connection; less is not worth waiting for.</summary>
+    private const int MinAppendBytes = 128 * 1024;
+
+    /// <summary>What all uploads together may have in memory beyond a block each: one part is stored while the next one comes.</summary>
+    private const int SharedBytes = 32 * 1024 * 1024;
+
     private readonly AppendJob _append = new();
     private DiskPartial? _partial;
     private long _promised;
@@ -14,7 +23,14 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
 
     public FileUploadRequest Request { get; } = request;
 
-    public int BestAppendBytes => int.Parse(Environment.GetEnvironmentVariable("BEST") ?? "262144");
+    public int BestAppendBytes
+    {
+        get
+        {
+            var share = SharedBytes / 2 / Math.Max(1, store.Quota.Active);
+            return share < MinAppendBytes ? 0 : Math.Min(share, MaxAppendBytes);
+        }
+    }
 
     /// <summary>On a thread of the disk.</summary>
     public void Begin(long? replaced)
