@@ -13,8 +13,17 @@ internal sealed class DiskThreads : IDisposable
     private bool _isClosed;
     private readonly Lazy<List<Thread>> _threads;
 
+    private readonly TimeSpan _limit;
+    private readonly TimeProvider _time;
+
     /// <param name="count">How many; they start with the first job.</param>
-    public DiskThreads(int count) => _threads = new(() => Start(count));
+    /// <param name="limit">How long <see cref="RunAsync{T}"/> waits for the disk; zero for as long as it takes.</param>
+    /// <param name="time">The clock of the limit.</param>
+    public DiskThreads(int count, TimeSpan limit, TimeProvider time)
+    {
+        (_limit, _time) = (limit > TimeSpan.Zero ? limit : Timeout.InfiniteTimeSpan, time);
+        _threads = new(() => Start(count));
+    }
 
     /// <exception cref="FileStoreException">The store is closed.</exception>
     public void Enqueue(DiskJob job)
@@ -28,18 +37,36 @@ internal sealed class DiskThreads : IDisposable
         }
     }
 
-    public async Task<T> RunAsync<T>(Func<T> work)
+    /// <param name="work">What is to be done.</param>
+    /// <param name="late">
+    /// Called in the end, on a thread of these, where nobody waits any more: with what the work came to, or the default where it
+    /// failed or was not begun, which it is not any more then.
+    /// </param>
+    /// <exception cref="FileStoreException"><c>unavailable</c>: the disk did not answer in time. What was begun may still be done.</exception>
+    public async Task<T> RunAsync<T>(Func<T> work, Action<T?>? late = null)
     {
-        var job = new FunctionJob<T>(work);
-        await job.StartAsync(this);
+        var job = new FunctionJob<T>(work, late);
+        var done = job.StartAsync(this).AsTask();
+        try
+        {
+            await done.WaitAsync(_limit, _time);
+        }
+        catch (TimeoutException) when (job.TryLeave())
+        {
+            throw FileStoreException.Unavailable($"The disk has not answered for {_limit.TotalSeconds:0.#} s (Perch:Files:DiskTimeout)", isLate: true);
+        }
+
+        await done;
         return job.Value!;
     }
 
-    public Task RunAsync(Action work) => RunAsync(() =>
-    {
-        work();
-        return true;
-    });
+    public Task RunAsync(Action work, Action? late = null) => RunAsync(
+        () =>
+        {
+            work();
+            return true;
+        },
+        late is null ? null : _ => late());
 
     /// <summary>Closes a file that may be the last of its bytes: the system frees them then, which takes a while for a large one.</summary>
     public void Close(SafeFileHandle file)
@@ -103,13 +130,31 @@ internal sealed class DiskThreads : IDisposable
         }
     }
 
-    private sealed class FunctionJob<T>(Func<T> work) : DiskJob
+    private sealed class FunctionJob<T>(Func<T> work, Action<T?>? late) : DiskJob
     {
+        private const int Begun = 1;
+        private const int Done = 2;
+        private const int Left = 3;
+
+        private int _state;
+
         public T? Value { get; private set; }
+
+        /// <summary>Nobody waits for it any more.</summary>
+        /// <returns>False where it is done.</returns>
+        public bool TryLeave() => Interlocked.CompareExchange(ref _state, Left, 0) == 0 || Interlocked.CompareExchange(ref _state, Left, Begun) == Begun;
 
         protected override int Execute()
         {
-            Value = work();
+            try
+            {
+                if (Interlocked.CompareExchange(ref _state, Begun, 0) == 0) Value = work();
+            }
+            finally
+            {
+                if (Interlocked.CompareExchange(ref _state, Done, Begun) == Left) late?.Invoke(Value);
+            }
+
             return 0;
         }
     }
