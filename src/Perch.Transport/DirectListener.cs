@@ -21,7 +21,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     /// <summary>What is accepted before others have their turn.</summary>
     private const int MaxAcceptsPerTurn = 64;
 
-    private const uint ConnectionEvents = Epoll.Readable | Epoll.Writable | Epoll.PeerHangUp | Epoll.Urgent | Epoll.EdgeTriggered;
+    public const uint ConnectionEvents = Epoll.Readable | Epoll.Writable | Epoll.PeerHangUp | Epoll.Urgent | Epoll.EdgeTriggered;
 
     private static readonly TimeSpan BackOff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan RebindInterval = TimeSpan.FromSeconds(1);

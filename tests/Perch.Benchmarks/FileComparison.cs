@@ -26,8 +26,8 @@ internal sealed class FileComparison(int mebibytes, int rounds)
         {
             Console.WriteLine("| case | perch, MiB/s | other, MiB/s | ratio (least to most) |");
             Console.WriteLine("|---|---:|---:|---:|");
-            foreach (var other in others.Where(server => server.CanUpload)) await CompareAsync($"up, {other.Name}", () => PutAsync(perch.EndPoint, source), () => other.UploadAsync(source));
-            foreach (var other in others.Where(server => server.CanDownload)) await CompareAsync($"down, {other.Name}", () => GetAsync(perch.EndPoint), () => other.DownloadAsync(_length));
+            foreach (var other in others.Where(server => server.CanUpload)) Compare($"up, {other.Name}", () => Put(perch.EndPoint, source), () => other.Upload(source));
+            foreach (var other in others.Where(server => server.CanDownload)) Compare($"down, {other.Name}", () => Get(perch.EndPoint), () => other.Download(_length));
         }
         finally
         {
@@ -36,24 +36,24 @@ internal sealed class FileComparison(int mebibytes, int rounds)
         }
     }
 
-    private async Task CompareAsync(string name, Func<Task> ours, Func<Task> theirs)
+    private void Compare(string name, Action ours, Action theirs)
     {
         var (perch, other) = (new List<double>(), new List<double>());
-        await ours();
-        await theirs();
+        ours();
+        theirs();
         for (var round = 0; round < rounds; round++)
         {
-            perch.Add(await RateAsync(ours));
-            other.Add(await RateAsync(theirs));
+            perch.Add(Rate(ours));
+            other.Add(Rate(theirs));
         }
 
         RecordComparison.Print(name, perch, other);
     }
 
-    private async Task<double> RateAsync(Func<Task> transfer)
+    private double Rate(Action transfer)
     {
         var started = Stopwatch.GetTimestamp();
-        await transfer();
+        transfer();
         return mebibytes / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
@@ -70,20 +70,20 @@ internal sealed class FileComparison(int mebibytes, int rounds)
     }
 
     /// <summary>Answered when it is durable.</summary>
-    private async Task PutAsync(IPEndPoint server, string source)
+    private void Put(IPEndPoint server, string source)
     {
-        using var socket = await FileServer.ConnectAsync(server);
-        await socket.SendAsync(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"PUT {Name} {_length}\n")));
-        await socket.SendFileAsync(source);
-        if (!(await FileServer.LineAsync(socket)).StartsWith("OK ", StringComparison.Ordinal)) throw new InvalidOperationException("The upload was refused.");
+        using var socket = FileServer.Connect(server);
+        socket.Send(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"PUT {Name} {_length}\n")));
+        socket.SendFile(source);
+        if (!FileServer.Line(socket).StartsWith("OK ", StringComparison.Ordinal)) throw new InvalidOperationException("The upload was refused.");
     }
 
-    private async Task GetAsync(IPEndPoint server)
+    private void Get(IPEndPoint server)
     {
-        using var socket = await FileServer.ConnectAsync(server);
-        await socket.SendAsync(Encoding.ASCII.GetBytes($"GET {Name}\n"));
-        var line = await FileServer.LineAsync(socket);
+        using var socket = FileServer.Connect(server);
+        socket.Send(Encoding.ASCII.GetBytes($"GET {Name}\n"));
+        var line = FileServer.Line(socket);
         if (!line.StartsWith("OK ", StringComparison.Ordinal)) throw new InvalidOperationException($"The download was refused: {line}.");
-        await FileServer.ReceiveAsync(socket, _length);
+        FileServer.Receive(socket, _length);
     }
 }

@@ -42,45 +42,48 @@ internal abstract class FileServer : IDisposable
         return servers;
     }
 
-    public virtual Task UploadAsync(string source) => throw new NotSupportedException();
+    public virtual void Upload(string source) => throw new NotSupportedException();
 
-    public virtual Task DownloadAsync(long length) => throw new NotSupportedException();
+    public virtual void Download(long length) => throw new NotSupportedException();
 
-    public static async Task<Socket> ConnectAsync(IPEndPoint server)
+    /// <summary>A socket whose calls wait in the system, so that the client takes little of what the servers are compared in.</summary>
+    public static Socket Connect(IPEndPoint server)
     {
         var started = Stopwatch.GetTimestamp();
+        // Nobody tells when the server listens.
+        using var never = new ManualResetEventSlim();
         while (true)
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                await socket.ConnectAsync(server);
+                socket.Connect(server);
                 return socket;
             }
             catch (SocketException) when (Stopwatch.GetElapsedTime(started) < StartLimit)
             {
                 socket.Dispose();
-                await Task.Delay(TimeSpan.FromMilliseconds(5));
+                never.Wait(TimeSpan.FromMilliseconds(5));
             }
         }
     }
 
     /// <summary>Byte by byte, so that nothing behind it is taken.</summary>
-    public static async Task<string> LineAsync(Socket socket)
+    public static string Line(Socket socket)
     {
         var line = new StringBuilder();
         var one = new byte[1];
-        while (await socket.ReceiveAsync(one) == 1 && one[0] != '\n') line.Append((char)one[0]);
+        while (socket.Receive(one) == 1 && one[0] != '\n') line.Append((char)one[0]);
         return line.ToString();
     }
 
     /// <summary>Receives so many bytes, or all until the end where it is null, and drops them.</summary>
-    public static async Task ReceiveAsync(Socket socket, long? length)
+    public static void Receive(Socket socket, long? length)
     {
         var buffer = new byte[1024 * 1024];
         for (long got = 0; length is null || got < length;)
         {
-            var read = await socket.ReceiveAsync(buffer);
+            var read = socket.Receive(buffer);
             if (read == 0 && length is null) return;
             got += read > 0 ? read : throw new InvalidOperationException("The server closed the connection early.");
         }
@@ -91,13 +94,12 @@ internal abstract class FileServer : IDisposable
     protected void Start(string program, params string[] arguments) =>
         _process = Process.Start(new ProcessStartInfo(Find(program)!, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
 
-    protected async Task<string> EndedAsync()
+    protected void WaitForEnd()
     {
-        var output = await _process!.StandardOutput.ReadToEndAsync();
-        await _process.WaitForExitAsync();
+        _process!.StandardOutput.ReadToEnd();
+        _process.WaitForExit();
         _process.Dispose();
         _process = null;
-        return output;
     }
 
     private static string? Find(string program) =>
@@ -127,20 +129,20 @@ internal sealed class SocatServer(DirectoryInfo folder, bool hashes) : FileServe
 
     public override bool CanUpload => true;
 
-    public override async Task UploadAsync(string source)
+    public override void Upload(string source)
     {
         var target = Path.Combine(folder.FullName, "socat.bin");
         File.Delete(target);
         var listen = string.Create(CultureInfo.InvariantCulture, $"TCP-LISTEN:{EndPoint.Port},bind=127.0.0.1,reuseaddr");
         Start("socat", "-u", "-b", "65536", listen, hashes ? $"SYSTEM:tee {target} | sha256sum > {target}.sha256" : $"CREATE:{target}");
-        using (var socket = await ConnectAsync(EndPoint))
+        using (var socket = Connect(EndPoint))
         {
-            await socket.SendFileAsync(source);
+            socket.SendFile(source);
             socket.Shutdown(SocketShutdown.Send);
-            await ReceiveAsync(socket, length: null);
+            Receive(socket, length: null);
         }
 
-        await EndedAsync();
+        WaitForEnd();
     }
 }
 
@@ -165,16 +167,16 @@ internal sealed class NginxServer : FileServer
 
     public override bool CanDownload => true;
 
-    public override async Task DownloadAsync(long length)
+    public override void Download(long length)
     {
-        using var socket = await ConnectAsync(EndPoint);
-        await socket.SendAsync(Encoding.ASCII.GetBytes($"GET /{_file} HTTP/1.0\r\n\r\n"));
-        while ((await LineAsync(socket)).Length > 1)
+        using var socket = Connect(EndPoint);
+        socket.Send(Encoding.ASCII.GetBytes($"GET /{_file} HTTP/1.0\r\n\r\n"));
+        while (Line(socket).Length > 1)
         {
             // The headers, until the empty line.
         }
 
-        await ReceiveAsync(socket, length);
+        Receive(socket, length);
     }
 }
 
@@ -223,59 +225,59 @@ internal sealed class VsftpdServer : FileServer
 
     public override bool CanDownload => true;
 
-    public override async Task UploadAsync(string source)
+    public override void Upload(string source)
     {
-        using var control = await LoginAsync();
-        using (var data = await PassiveAsync(control))
+        using var control = Login();
+        using (var data = Passive(control))
         {
-            await CommandAsync(control, "STOR ftp/up.bin", "150");
-            await data.SendFileAsync(source);
+            Command(control, "STOR ftp/up.bin", "150");
+            data.SendFile(source);
             data.Shutdown(SocketShutdown.Send);
         }
 
-        await ExpectAsync(control, "226");
-        await CommandAsync(control, "DELE ftp/up.bin", "250");
+        Expect(control, "226");
+        Command(control, "DELE ftp/up.bin", "250");
     }
 
-    public override async Task DownloadAsync(long length)
+    public override void Download(long length)
     {
-        using var control = await LoginAsync();
-        using (var data = await PassiveAsync(control))
+        using var control = Login();
+        using (var data = Passive(control))
         {
-            await CommandAsync(control, $"RETR {_file}", "150");
-            await ReceiveAsync(data, length);
+            Command(control, $"RETR {_file}", "150");
+            Receive(data, length);
         }
 
-        await ExpectAsync(control, "226");
+        Expect(control, "226");
     }
 
-    private static async Task ExpectAsync(Socket control, string code)
+    private static void Expect(Socket control, string code)
     {
-        var line = await LineAsync(control);
+        var line = Line(control);
         if (!line.StartsWith(code, StringComparison.Ordinal)) throw new InvalidOperationException($"vsftpd said {line}.");
     }
 
-    private static async Task CommandAsync(Socket control, string command, string code)
+    private static void Command(Socket control, string command, string code)
     {
-        await control.SendAsync(Encoding.ASCII.GetBytes(command + "\r\n"));
-        await ExpectAsync(control, code);
+        control.Send(Encoding.ASCII.GetBytes(command + "\r\n"));
+        Expect(control, code);
     }
 
-    private static async Task<Socket> PassiveAsync(Socket control)
+    private static Socket Passive(Socket control)
     {
-        await control.SendAsync("EPSV\r\n"u8.ToArray());
-        var line = await LineAsync(control);
+        control.Send("EPSV\r\n"u8.ToArray());
+        var line = Line(control);
         var port = int.Parse(line.Split('|')[3], CultureInfo.InvariantCulture);
-        return await ConnectAsync(new(IPAddress.Loopback, port));
+        return Connect(new(IPAddress.Loopback, port));
     }
 
-    private async Task<Socket> LoginAsync()
+    private Socket Login()
     {
-        var control = await ConnectAsync(EndPoint);
-        await ExpectAsync(control, "220");
-        await CommandAsync(control, "USER anonymous", "331");
-        await CommandAsync(control, "PASS a@b", "230");
-        await CommandAsync(control, "TYPE I", "200");
+        var control = Connect(EndPoint);
+        Expect(control, "220");
+        Command(control, "USER anonymous", "331");
+        Command(control, "PASS a@b", "230");
+        Command(control, "TYPE I", "200");
         return control;
     }
 }

@@ -8,9 +8,10 @@ namespace Perch.Transport.Tests;
 public sealed class FairnessTests
 {
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Loop_BesideBusyConnections_ServesTheQuietOne(bool isWriting)
+    [InlineData("reads")]
+    [InlineData("writes")]
+    [InlineData("files")]
+    public async Task Loop_BesideBusyConnections_ServesTheQuietOne(string work)
     {
         using var loops = new LoopGroup(1, NullLoggerFactory.Instance);
         await using var listener = await new DirectTransportFactory(new(), loops, NullLoggerFactory.Instance).BindAsync(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
@@ -20,8 +21,8 @@ public sealed class FairnessTests
         {
             var client = await ConnectAsync(listener, clients);
             var busy = (await listener.AcceptAsync().Soon())!;
-            handlers.Add(isWriting ? WriteForeverAsync(busy) : ReadForeverAsync(busy));
-            handlers.Add(Task.Run(() => (isWriting ? (Action<Socket>)ReceiveForever : SendForever)(client)));
+            handlers.Add(work switch { "reads" => ReadForeverAsync(busy), "writes" => WriteForeverAsync(busy), _ => SendFileForeverAsync(busy) });
+            handlers.Add(Task.Run(() => (work == "reads" ? (Action<Socket>)SendForever : ReceiveForever)(client)));
         }
 
         var quiet = await ConnectAsync(listener, clients);
@@ -63,6 +64,22 @@ public sealed class FairnessTests
         var bytes = new byte[1000];
         while (await connection.Transport.Output.WriteAsync(bytes) is { IsCompleted: false })
         {
+        }
+
+        await connection.DisposeAsync();
+    }
+
+    private static async Task SendFileForeverAsync(ConnectionContext connection)
+    {
+        var path = Path.GetTempFileName();
+        await File.WriteAllBytesAsync(path, new byte[4_000_000]);
+        using (var file = File.OpenHandle(path))
+        {
+            File.Delete(path);
+            var feature = connection.Features.Get<ISendFileFeature>()!;
+            while (await feature.SendFileAsync(file, 0, 4_000_000) == 4_000_000)
+            {
+            }
         }
 
         await connection.DisposeAsync();

@@ -167,6 +167,60 @@ public sealed class ReaderTests
     }
 
     [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ReadBytes_MoreIsThere_ReadHandsOutSoMuchAtOnce(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var reader = server.Transport.Input;
+        var size = server.Features.Get<IReadSizeFeature>()!;
+        var sent = PeerExtensions.Pattern(10_000_000);
+        var sending = Task.Run(() => client.SendAsync(sent));
+        var got = new MemoryStream();
+        var most = 0L;
+        size.ReadBytes = 300_000;
+        while (got.Length < sent.Length)
+        {
+            var read = await reader.ReadAsync().Soon();
+            most = Math.Max(most, read.Buffer.Length);
+            foreach (var segment in read.Buffer) got.Write(segment.Span);
+            reader.AdvanceTo(read.Buffer.End);
+        }
+
+        await sending;
+        Assert.True(got.ToArray().AsSpan().SequenceEqual(sent));
+        Assert.InRange(most, Buffers.Block.Size + 1, 300_000 + Buffers.Block.Size);
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ReadBytes_ReadFromElsewhere_StillHearsOfBytesAndOfTheEnd(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var reader = server.Transport.Input;
+        server.Features.Get<IReadSizeFeature>()!.ReadBytes = 300_000;
+        for (var i = 0; i < 50; i++)
+        {
+            await client.SendTextAsync("there");
+            // Found without the loop, which is not told any more.
+            var read = await reader.ReadUntilAsync(5);
+            reader.AdvanceTo(read.Buffer.End);
+            var waiting = reader.ReadAsync().AsTask();
+            await client.SendTextAsync("later");
+            Assert.Equal("later", (await waiting.Soon()).Text());
+            reader.AdvanceTo((await waiting).Buffer.End);
+        }
+
+        await client.SendTextAsync("last");
+        var last = await reader.ReadUntilAsync(4);
+        Assert.Equal("last", last.Text());
+        reader.AdvanceTo(last.Buffer.End);
+        client.Shutdown(SocketShutdown.Send);
+        Assert.True((await reader.ReadAsync().Soon()).IsCompleted);
+    }
+
+    [Theory]
     [Transports]
     public async Task CancelPendingRead_FromAnotherThread_EndsTheWaitAndLosesNothing(TransportKind kind)
     {

@@ -17,7 +17,11 @@ internal sealed class FileStoreException(string code, string text, string? detai
     /// <summary>Only this request was too much: a peer that announces more than the disk has puts nobody in trouble.</summary>
     public bool IsOfRequest { get; init; }
 
-    public static FileStoreException Unavailable(string detail, Exception? inner = null) => new("unavailable", "the store cannot be used now, try again", detail, inner);
+    /// <summary>Nobody waited any more: what was asked may still be done.</summary>
+    public bool IsLate { get; init; }
+
+    public static FileStoreException Unavailable(string detail, Exception? inner = null, bool isLate = false) =>
+        new("unavailable", "the store cannot be used now, try again", detail, inner) { IsLate = isLate };
 
     public static FileStoreException Full(string detail, Exception? inner = null) => new("full", "there is no space left, try again later", detail, inner);
 

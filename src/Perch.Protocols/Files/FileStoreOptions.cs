@@ -89,6 +89,13 @@ internal sealed class FileStoreOptions : IValidatableObject
     [Range(0, 10)]
     public int Retries { get; set; } = 2;
 
+    /// <summary>
+    /// How long a peer waits for the disk to begin an upload, to sync it and give it its name, to open a file or to list some,
+    /// before it is told that the store cannot be used. Default 5 minutes: a slow disk takes its time to sync a large file.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan DiskTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Most bytes of one file. Default 0: no limit but the disk's.</summary>
     [Range(0, long.MaxValue)]
     public long MaxFileBytes { get; set; }

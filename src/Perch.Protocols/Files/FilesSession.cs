@@ -21,8 +21,8 @@ internal sealed partial class FilesSession
     /// <summary>Half of what may wait to be sent: the next half is read while this one is on its way.</summary>
     private const int ReadBytes = 32 * 1024;
 
-    /// <summary>What the system sends of a file in one go: a reader has the write timeout for so much.</summary>
-    private const int SendFileBytes = 256 * 1024;
+    /// <summary>What the system sends of a file in one go, where both its ends are in memory.</summary>
+    private const int SendFileBytes = 4 * 1024 * 1024;
 
     private readonly FilesOptions _options;
     private readonly FileStoreService _files;
@@ -148,7 +148,7 @@ internal sealed partial class FilesSession
     private async ValueTask PutAsync(FileCommand command)
     {
         using var transfer = _files.Metrics.BeginUpload(_endpoint);
-        var body = new FileBody(_input, command.PayloadBytes);
+        var body = new FileBody(_input, _connection.Features.Get<IReadSizeFeature>(), command.PayloadBytes);
         try
         {
             Check(command);

@@ -8,6 +8,12 @@ namespace Perch.Protocols.Files;
 /// </summary>
 internal interface IFileUpload : IAsyncDisposable
 {
+    /// <summary>
+    /// How many bytes are best appended at once, while so many more are received: fewer where many uploads share the memory, and
+    /// 0 where what comes is to be stored before more is received. It changes.
+    /// </summary>
+    int BestAppendBytes { get; }
+
     /// <summary>Stores the bytes behind those before. Ends when they are written and hashed, not yet durable.</summary>
     /// <param name="bytes">Used until it ends. A store may keep a bounded copy.</param>
     /// <exception cref="FileStoreException"><c>full</c>, <c>quota</c>, <c>superseded</c>, <c>unavailable</c>; what was written before stays.</exception>

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
+using Perch.Transport;
 using Perch.Wire.Files;
 
 namespace Perch.Protocols.Files;
@@ -67,22 +68,7 @@ internal sealed partial class UploadSession(ConnectionContext connection, Upload
         await using var upload = await store.BeginAsync(new(name) { Endpoint = Endpoint, Remote = _feature?.Peer ?? "" }, CancellationToken.None);
         try
         {
-            for (var isCompleted = false; !isCompleted;)
-            {
-                var read = await _input.ReadAsync();
-                try
-                {
-                    if (!read.Buffer.IsEmpty) await upload.AppendAsync(read.Buffer);
-                    transfer.Add(read.Buffer.Length);
-                }
-                finally
-                {
-                    _input.AdvanceTo(read.Buffer.End);
-                }
-
-                isCompleted = read.IsCompleted;
-            }
-
+            await new FileBody(_input, connection.Features.Get<IReadSizeFeature>(), length: null).ReceiveAsync(upload, transfer);
             return await upload.CompleteAsync();
         }
         catch

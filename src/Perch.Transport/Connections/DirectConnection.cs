@@ -14,8 +14,8 @@ namespace Perch.Transport.Connections;
 /// ended or the linger time is over, or at once when it fails or is aborted; whoever ends the last system call that is
 /// under way then closes the descriptor.
 /// </summary>
-internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionProgressFeature, IConnectionIdFeature, IConnectionTransportFeature,
-    IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature
+internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionProgressFeature, IReadSizeFeature, IConnectionIdFeature,
+    IConnectionTransportFeature, IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature
 {
     private const int InputDone = 1;
     private const int OutputDone = 2;
@@ -27,7 +27,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private static readonly Type[] Types =
     [
         typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
-        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(ISendFileFeature), typeof(IConnectionProgressFeature),
+        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(ISendFileFeature), typeof(IConnectionProgressFeature), typeof(IReadSizeFeature),
     ];
 
     private readonly DirectListener _listener;
@@ -133,6 +133,12 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     bool IConnectionProgressFeature.HasPeerLeft => Writer.HasToldPeerLeft;
 
+    int IReadSizeFeature.ReadBytes
+    {
+        get => Reader.ReadBytes;
+        set => Reader.ReadBytes = value;
+    }
+
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _listener.Loops.Pool;
 
     protected override ReadOnlySpan<Type> OwnTypes => Types;
@@ -169,6 +175,16 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     /// <summary>A system call failed for good.</summary>
     public void FailBySystem(int error) => TryFail(ConnectionErrors.Describe(error));
+
+    /// <summary>Whether the loop is told of bytes that come; of the peer's end and of errors it always is.</summary>
+    /// <returns>Whether it is so now.</returns>
+    public bool TryWatchReads(bool isWatched)
+    {
+        if (!_use.TryBegin()) return false;
+        var error = Loop.TryWatchFor(Descriptor, isWatched ? DirectListener.ConnectionEvents : DirectListener.ConnectionEvents & ~(Epoll.Readable | Epoll.Urgent), this);
+        EndUse();
+        return error == 0;
+    }
 
     /// <summary>The peer's end was received.</summary>
     public void OnPeerEnded()

@@ -57,6 +57,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     private bool _isExamined = true;
     private bool _mayHaveMore = true;
     private volatile bool _isAlert;
+    private volatile bool _isMuted;
     private object? _waiter;
 
     /// <summary>The peer's end was received.</summary>
@@ -64,6 +65,9 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     /// <summary>All bytes that were received.</summary>
     public long BytesReceived { get; private set; }
+
+    /// <inheritdoc cref="IReadSizeFeature.ReadBytes"/>
+    public int ReadBytes { get; set; }
 
     /// <summary>A read waits for news.</summary>
     public bool IsPending => (Volatile.Read(ref _state) & Waiting) != 0;
@@ -75,7 +79,8 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
         Enter();
         if (IsReady()) return Ready();
 
-        if (_receives < MaxReceivesPerTurn && _bytes < MaxBytesPerTurn)
+        // Who has come from elsewhere, such as from a disk, keeps nobody of the loop waiting.
+        if ((_receives < MaxReceivesPerTurn && _bytes < MaxBytesPerTurn) || !(connection.IsOnThreadPool || connection.Loop.IsOnThread))
         {
             if (_mayHaveMore && Receive()) return Ready();
 
@@ -150,6 +155,8 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
         // A read that nobody will wait for any more ends; one that is being served, or was handed out, is ended by who has it.
         if ((state & Waiting) != 0) connection.Loop.Post(connection, LoopWork.Read);
         else if ((state & (Receiving | HandedOut)) == 0) ReleaseBlocks();
+        // What still comes is dropped when there is news of it.
+        Unmute();
         connection.OnInputCompleted();
     }
 
@@ -218,7 +225,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
             if ((state & Completed) != 0) throw AlreadyCompleted();
             if ((state & (Waiting | Receiving)) != 0) throw new InvalidOperationException("A read is already under way.");
             if (Interlocked.CompareExchange(ref _state, Receiving, state) != state) continue;
-            if ((state & Edge) != 0) _mayHaveMore = true;
+            if ((state & Edge) != 0 || _isMuted) _mayHaveMore = true;
             return;
         }
     }
@@ -242,6 +249,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     private ValueTask<ReadResult> Ready()
     {
+        if (ReadBytes > 0) Mute();
         var error = connection.Error;
         Leave(error is null ? HandedOut : 0);
         return error is null ? new(HandOut(TakeCancellation())) : ValueTask.FromException<ReadResult>(Wrap(error));
@@ -251,9 +259,26 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     {
         (_receives, _bytes) = (0, 0);
         connection.Writer.BeginTurn();
+        Unmute();
         _source.Reset();
         _isTokenCancelled = false;
         _registration = cancellationToken.UnsafeRegister(static reader => ((DirectReader)reader!).CancelByToken(), this);
+    }
+
+    /// <summary>
+    /// Who reads much, and comes back for more from elsewhere, finds what is there without being told: the loop, which would be
+    /// woken for each segment, is left alone until a read waits.
+    /// </summary>
+    private void Mute()
+    {
+        if (!_isMuted && !connection.Loop.IsOnThread) _isMuted = connection.TryWatchReads(isWatched: false);
+    }
+
+    private void Unmute()
+    {
+        if (!_isMuted) return;
+        _isMuted = false;
+        connection.TryWatchReads(isWatched: true);
     }
 
     private void CancelByToken()
@@ -302,7 +327,19 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     }
 
     /// <returns>False where there is nothing to receive yet.</returns>
-    private unsafe bool Receive()
+    private bool Receive()
+    {
+        var before = BytesReceived;
+        if (!ReceiveOnce()) return false;
+        while (_mayHaveMore && !HasEnded && connection.Error is null && BytesReceived - before < ReadBytes && ReceiveOnce())
+        {
+            // It is there already.
+        }
+
+        return true;
+    }
+
+    private unsafe bool ReceiveOnce()
     {
         var block = _tail;
         var isFresh = block is null || block.Free < MinReceiveBytes;

@@ -61,6 +61,9 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
     /// <summary>A flush was told that nobody reads any more.</summary>
     public bool HasToldPeerLeft { get; private set; }
 
+    /// <summary>Others have theirs before it sends more: <see cref="YieldAsync"/>.</summary>
+    public bool HasHadItsTurn => _sends >= MaxSendsPerTurn || _bytes >= MaxBytesPerTurn;
+
     private bool IsGone => connection.Error is not null;
 
     public override Memory<byte> GetMemory(int sizeHint = 0) => WithRoom(sizeHint).FreeMemory;
@@ -83,7 +86,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
         {
             case Sent.Part:
                 return WaitAsync(cancellationToken);
-            case Sent.All when _sends >= MaxSendsPerTurn || _bytes >= MaxBytesPerTurn:
+            case Sent.All when HasHadItsTurn:
                 return YieldAsync();
             default:
                 return new(Result(TakeCancellation()));
@@ -188,7 +191,27 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
         _source.OnCompleted(continuation, state, token, flags);
 
     /// <summary>Bytes were sent past the writer.</summary>
-    public void CountSent(long bytes) => BytesSent += bytes;
+    public void CountSent(long bytes)
+    {
+        _sends++;
+        _bytes += bytes;
+        BytesSent += bytes;
+    }
+
+    /// <summary>Goes on behind what else is ready, on the loop. No write or flush may be under way.</summary>
+    /// <returns>A flush of nothing.</returns>
+    public ValueTask<FlushResult> YieldAsync()
+    {
+        lock (_lock)
+        {
+            Prepare();
+            // A cancellation finds no wait: it is taken when this goes on.
+            _isWaiting = false;
+        }
+
+        connection.Loop.Post(connection, LoopWork.Flush);
+        return new(this, _source.Version);
+    }
 
     private bool IsWritableNow()
     {
@@ -219,20 +242,6 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IV
         if (!_isCancelRequested) return false;
         _isCancelRequested = false;
         return true;
-    }
-
-    /// <summary>Goes on behind what else is ready.</summary>
-    private ValueTask<FlushResult> YieldAsync()
-    {
-        lock (_lock)
-        {
-            Prepare();
-            // A cancellation finds no wait: it is taken when this goes on.
-            _isWaiting = false;
-        }
-
-        connection.Loop.Post(connection, LoopWork.Flush);
-        return new(this, _source.Version);
     }
 
     private ValueTask<FlushResult> WaitAsync(CancellationToken cancellationToken)

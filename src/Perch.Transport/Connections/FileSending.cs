@@ -4,46 +4,45 @@ using Perch.Transport.Native;
 
 namespace Perch.Transport.Connections;
 
-/// <summary>sendfile(2) until it is done. It may wait for the disk, so it has a thread of the pool and not the loop's.</summary>
+/// <summary>
+/// sendfile(2) of what is in memory, on the loop: it never waits for the disk there. After each wait for the peer it looks
+/// again, since what was in memory may have had to go meanwhile.
+/// </summary>
 internal static class FileSending
 {
-    /// <summary>What one call sends at most: it can be cancelled in between.</summary>
-    private const long MaxBytesPerCall = 4 * 1024 * 1024;
-
     public static async Task<long> SendAsync(DirectConnection connection, SafeFileHandle file, long offset, long length, CancellationToken cancellationToken)
     {
-        if (connection.Loop.IsOnThread) await Task.Yield();
-        long sent = 0;
-        while (sent < length)
+        using var pages = ResidentPages.TryMap(file, offset, length);
+        var writer = connection.Writer;
+        for (long sent = 0; ;)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var (count, error) = SendOnce(connection, file, offset + sent, Math.Min(length - sent, MaxBytesPerCall));
+            var resident = sent < length && pages is not null ? pages.Count(offset + sent) : 0;
+            if (resident == 0 || connection.Error is not null) return sent;
+            var (count, error) = SendOnce(connection, file, offset + sent, resident);
             if (count > 0)
             {
                 sent += count;
-                connection.Writer.CountSent(count);
+                writer.CountSent(count);
             }
-            else if (count == 0) break;
-            else if (error == Errno.TryAgain)
+            else if (count == 0)
             {
-                if (connection.Writer.WaitUntilWritable(cancellationToken) is { } wait) await wait;
-                // On from the loop.
-                await Task.Yield();
+                return sent;
             }
             else if (error is Errno.BrokenPipe or Errno.ConnectionReset or Errno.TimedOut)
             {
                 connection.FailBySystem(error);
-                break;
+                return sent;
             }
-            else if (error != Errno.Interrupted)
+            else if (error is not (Errno.TryAgain or Errno.Interrupted))
             {
                 throw new IOException($"The file could not be sent: {Marshal.GetPInvokeErrorMessage(error)}");
             }
 
-            if (connection.Error is not null) break;
+            // Fewer than asked for is all that the socket takes, and all of it more than others wait for.
+            if (count < resident && writer.WaitUntilWritable(cancellationToken) is { } wait) await wait;
+            else if (writer.HasHadItsTurn) await writer.YieldAsync();
         }
-
-        return sent;
     }
 
     private static unsafe (long Count, int Error) SendOnce(DirectConnection connection, SafeFileHandle file, long offset, long length)

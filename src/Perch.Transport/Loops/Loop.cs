@@ -77,6 +77,13 @@ internal sealed partial class Loop : IDisposable
         }
     }
 
+    /// <summary>Watches a descriptor of its own for other events, from any thread; what is there already is news.</summary>
+    /// <returns>0, or errno: it is watched as before.</returns>
+    public int TryWatchFor(int descriptor, uint events, IEventSource source)
+    {
+        lock (_endLock) return _hasEnded ? Errno.BadDescriptor : _epoll.TryModify(descriptor, events, source.Key);
+    }
+
     /// <summary>Forgets a source whose descriptor is closed, or about to be.</summary>
     public void Forget(IEventSource source) => _sources.Remove(source);
 

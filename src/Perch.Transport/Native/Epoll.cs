@@ -20,6 +20,7 @@ internal sealed unsafe class Epoll : IDisposable
 
     private const int Add = 1;
     private const int Delete = 2;
+    private const int Modify = 3;
     private const int MaxEvents = 512;
 
     private static readonly bool IsPacked = RuntimeInformation.ProcessArchitecture == Architecture.X64;
@@ -54,19 +55,25 @@ internal sealed unsafe class Epoll : IDisposable
     }
 
     /// <returns>0, or errno.</returns>
-    public int TryAdd(int descriptor, uint events, ulong key)
-    {
-        var interest = stackalloc byte[16];
-        Unsafe.WriteUnaligned(interest, events);
-        Unsafe.WriteUnaligned(interest + DataOffset, key);
-        return Libc.EpollControl(_descriptor, Add, descriptor, interest) == 0 ? 0 : Marshal.GetLastPInvokeError();
-    }
+    public int TryAdd(int descriptor, uint events, ulong key) => Control(Add, descriptor, events, key);
+
+    /// <summary>Watches for other events; one that is there already is news.</summary>
+    /// <returns>0, or errno.</returns>
+    public int TryModify(int descriptor, uint events, ulong key) => Control(Modify, descriptor, events, key);
 
     public void Remove(int descriptor)
     {
         var unused = stackalloc byte[16];
         // One that is closed has left by itself.
         _ = Libc.EpollControl(_descriptor, Delete, descriptor, unused);
+    }
+
+    private int Control(int operation, int descriptor, uint events, ulong key)
+    {
+        var interest = stackalloc byte[16];
+        Unsafe.WriteUnaligned(interest, events);
+        Unsafe.WriteUnaligned(interest + DataOffset, key);
+        return Libc.EpollControl(_descriptor, operation, descriptor, interest) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     public void Dispose()

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Perch.Transport.Native;
 
@@ -18,6 +19,9 @@ internal static unsafe partial class Libc
     public const int LingerOption = 13;
     public const int ReadWriteCloseOnExec = 0x80002;
     public const short PollOut = 4;
+    public const int ReadOnlyMapping = 1;
+    public const int SharedMapping = 1;
+    public const nint MapFailed = -1;
 
     [LibraryImport("libc", EntryPoint = "recv")]
     [SuppressGCTransition]
@@ -34,6 +38,16 @@ internal static unsafe partial class Libc
     /// <summary>sendfile(2); off_t has 64 bits on both architectures. It may wait for the disk.</summary>
     [LibraryImport("libc", EntryPoint = "sendfile", SetLastError = true)]
     public static partial nint SendFile(int socket, int file, long* offset, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    public static partial nint Map(nint address, nuint length, int protection, int flags, SafeFileHandle file, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    public static partial int Unmap(nint address, nuint length);
+
+    /// <summary>mincore(2): a byte for each page, whose lowest bit says that it is in memory. It does not wait.</summary>
+    [LibraryImport("libc", EntryPoint = "mincore", SetLastError = true)]
+    public static partial int FindResident(nint address, nuint length, byte* states);
 
     [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
     public static partial int Accept(int socket, byte* address, uint* addressLength, int flags);

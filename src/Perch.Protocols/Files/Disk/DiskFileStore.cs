@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using Perch.Wire;
 using Perch.Wire.Files;
 
@@ -57,12 +58,13 @@ internal sealed partial class DiskFileStore : IFileStore
     public DiskFileStore(string path, FileStoreOptions options, TimeProvider time, ILogger<DiskFileStore> logger, Func<long>? freeBytes = null)
     {
         (_path, _options, _time, _logger) = (path, options, time, logger);
+        Threads = new(ThreadCount, options.DiskTimeout, time);
         Quota = new(options, freeBytes ?? (() => new DriveInfo(path).AvailableFreeSpace));
     }
 
     public FileTotals Totals => Quota.Totals;
 
-    public DiskThreads Threads { get; } = new(ThreadCount);
+    public DiskThreads Threads { get; }
 
     public DiskQuota Quota { get; }
 
@@ -91,6 +93,8 @@ internal sealed partial class DiskFileStore : IFileStore
         try
         {
             RandomAccess.Write(file, new byte[4096], 0);
+            // A disk that hangs takes what is written, for a while.
+            DiskMetadata.Sync(file, entry);
         }
         finally
         {
@@ -98,37 +102,20 @@ internal sealed partial class DiskFileStore : IFileStore
         }
     });
 
-    public Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken) => Threads.RunAsync<IFileUpload>(() =>
-    {
-        Layout.CheckPath(request.Name);
-        var upload = new DiskUpload(this, request);
-        var found = Find(request.Name);
-        if (request.OnlyNew && found is not null) throw FileStoreException.Exists();
-        upload.Begin(found?.Length);
-        return upload;
-    });
-
-    public Task<IFileSnapshot?> OpenReadAsync(FileName name, CancellationToken cancellationToken) => Threads.RunAsync<IFileSnapshot?>(() =>
-    {
-        var key = DiskMetadata.KeyOf(name);
-        // The file and what is known of it change in two steps.
-        lock (NameLock(key))
+    public async Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken) => await Threads.RunAsync(
+        () =>
         {
-            var parent = Layout.TryOpenParent(name, out var leaf);
-            var handle = parent?.TryOpenFile(leaf, out _);
-            Layout.Release(parent);
-            if (handle is null) return null;
-            if (DiskMetadata.TryRead(Layout.Meta(key), key) is { } metadata && metadata.Name == name.Value)
-            {
-                if (metadata.Length == RandomAccess.GetLength(handle)) return new DiskSnapshot(Threads, handle, metadata.ToFile(name));
-                handle.Dispose();
-                throw new FileStoreException("corrupt", "the file is damaged", $"{PeerText.Escape(name.Value)} has another length than when it was stored. Upload it again.");
-            }
+            Layout.CheckPath(request.Name);
+            var upload = new DiskUpload(this, request);
+            var found = Find(request.Name);
+            if (request.OnlyNew && found is not null) throw FileStoreException.Exists();
+            upload.Begin(found?.Length);
+            return upload;
+        },
+        static late => late?.Leave());
 
-            handle.Dispose();
-            return null;
-        }
-    });
+    public async Task<IFileSnapshot?> OpenReadAsync(FileName name, CancellationToken cancellationToken) =>
+        await Threads.RunAsync(() => OpenRead(name), static late => late?.Close());
 
     public Task<FileStatus> StatAsync(FileName name, CancellationToken cancellationToken) => Threads.RunAsync(() =>
     {
@@ -211,6 +198,7 @@ internal sealed partial class DiskFileStore : IFileStore
         for (var i = 0; i < RenameTries; i++)
         {
             var chain = Layout.MakeParents(name);
+            SafeFileHandle? replaced = null;
             try
             {
                 var leaf = name.Segments()[^1];
@@ -222,6 +210,8 @@ internal sealed partial class DiskFileStore : IFileStore
                     if (request.OnlyNew && old is not null) throw FileStoreException.Exists();
                     // An empty one is none. With it there, the second rename needs no space: a full disk fails before the first.
                     Layout.Meta(partial.Key).CreateFile(partial.Key, exclusive: false).Dispose();
+                    // Else the rename would wait until all of its blocks are free.
+                    replaced = chain[^1].TryHold(leaf);
                     // A folder may have been deleted, being empty, since it was opened.
                     if (!Layout.Uploads.TryRename(partial.Entry, chain[^1], leaf)) continue;
                     partial.IsNamed = true;
@@ -236,10 +226,33 @@ internal sealed partial class DiskFileStore : IFileStore
             finally
             {
                 Layout.Release(chain);
+                if (replaced is not null) Threads.Close(replaced);
             }
         }
 
         throw FileStoreException.Unavailable($"{PeerText.Escape(name.Value)} could not be given its name: its folder is deleted again and again");
+    }
+
+    private DiskSnapshot? OpenRead(FileName name)
+    {
+        var key = DiskMetadata.KeyOf(name);
+        // The file and what is known of it change in two steps.
+        lock (NameLock(key))
+        {
+            var parent = Layout.TryOpenParent(name, out var leaf);
+            var handle = parent?.TryOpenFile(leaf, out _);
+            Layout.Release(parent);
+            if (handle is null) return null;
+            if (DiskMetadata.TryRead(Layout.Meta(key), key) is { } metadata && metadata.Name == name.Value)
+            {
+                if (metadata.Length == RandomAccess.GetLength(handle)) return new DiskSnapshot(Threads, handle, metadata.ToFile(name));
+                handle.Dispose();
+                throw new FileStoreException("corrupt", "the file is damaged", $"{PeerText.Escape(name.Value)} has another length than when it was stored. Upload it again.");
+            }
+
+            handle.Dispose();
+            return null;
+        }
     }
 
     /// <summary>The file of this name; null where there is none.</summary>

@@ -77,6 +77,14 @@ internal sealed class DiskFolder : IDisposable
         return opened >= 0 ? new(opened, ownsHandle: true) : throw Error(Marshal.GetLastPInvokeError(), segment);
     }
 
+    /// <summary>Keeps what has this name from being freed when the name goes; it can be neither read nor written.</summary>
+    /// <returns>Null where it is not there.</returns>
+    public SafeFileHandle? TryHold(string segment)
+    {
+        var opened = Posix.OpenAt(_handle, segment, Posix.PathOnly | Posix.NoFollow | Posix.CloseOnExec, 0);
+        return opened >= 0 ? new(opened, ownsHandle: true) : null;
+    }
+
     /// <summary>What has this name, links not followed.</summary>
     public Posix.FileStatusBlock? TryStat(string segment) => Posix.Stat(_handle, segment, Posix.AtSymlinkNoFollow, out var status) switch
     {

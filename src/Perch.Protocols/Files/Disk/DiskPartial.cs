@@ -18,7 +18,14 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     /// <summary>How much is written before the system is asked to begin with it: the sync at the end has little left to do.</summary>
     public const long WriteBehind = 8 * 1024 * 1024;
 
+    /// <summary>
+    /// What one call writes at most, and to a place that is a multiple of it: pages that are whole and lie together cost the
+    /// system about half of what others do.
+    /// </summary>
+    private const int WriteBytes = 64 * 1024;
+
     private readonly HashBeside _hashing = new();
+    private readonly List<ReadOnlyMemory<byte>> _pieces = [];
     private Action<ReadOnlySequence<byte>>? _write;
     private SafeFileHandle? _file;
     private IncrementalHash? _hash;
@@ -146,11 +153,25 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
 
     private void Write(ReadOnlySequence<byte> bytes)
     {
-        foreach (var segment in bytes)
+        for (var rest = bytes; !rest.IsEmpty;)
         {
-            RandomAccess.Write(File, segment.Span, Length);
-            Length += segment.Length;
+            var piece = rest.Slice(0, Math.Min(rest.Length, WriteBytes - (Length % WriteBytes)));
+            rest = rest.Slice(piece.End);
+            if (piece.IsSingleSegment)
+            {
+                RandomAccess.Write(File, piece.FirstSpan, Length);
+            }
+            else
+            {
+                _pieces.Clear();
+                foreach (var segment in piece) _pieces.Add(segment);
+                RandomAccess.Write(File, _pieces, Length);
+            }
+
+            Length += piece.Length;
         }
+
+        _pieces.Clear();
     }
 
     private void DropHash()

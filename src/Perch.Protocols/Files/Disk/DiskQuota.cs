@@ -12,6 +12,7 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
     private long _partialBytes;
     private long _promised;
     private int _partials;
+    private int _active;
 
     public FileTotals Totals
     {
@@ -20,6 +21,9 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
             lock (_lock) return new(_files, _bytes + _partialBytes, _partials);
         }
     }
+
+    /// <summary>Uploads on their way.</summary>
+    public int Active => Volatile.Read(ref _active);
 
     public void Reset(long files, long bytes)
     {
@@ -44,6 +48,7 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
                 throw Quota($"the store has at most {options.MaxBytes} bytes");
             if (free - _promised - more < options.MinFreeBytes) throw new FileStoreException("full", "there is no space for so much", $"{free} bytes are free, {_promised} are promised, {options.MinFreeBytes} stay free") { IsOfRequest = free >= options.MinFreeBytes };
             if (isNew) _partials++;
+            _active++;
             _promised += length is null ? 0 : more;
         }
     }
@@ -86,7 +91,7 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
     /// <summary>An upload was left: what it was promised is free again.</summary>
     public void Leave(long promised)
     {
-        lock (_lock) _promised -= promised;
+        lock (_lock) (_promised, _active) = (_promised - promised, _active - 1);
     }
 
     /// <summary>An upload that nobody writes is gone.</summary>

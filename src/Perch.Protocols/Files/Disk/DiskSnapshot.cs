@@ -24,9 +24,11 @@ internal sealed class DiskSnapshot(DiskThreads threads, SafeFileHandle handle, S
         return Posix.ReadNow(handle, buffer.Span, offset) is var read && read > 0 ? new(read) : WaitAsync(offset, buffer);
     }
 
+    public void Close() => handle.Dispose();
+
     public ValueTask DisposeAsync()
     {
-        handle.Dispose();
+        Close();
         return ValueTask.CompletedTask;
     }
 

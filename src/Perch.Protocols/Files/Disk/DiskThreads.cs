@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using System.Threading.Tasks.Sources;
+using Microsoft.Win32.SafeHandles;
 
 namespace Perch.Protocols.Files.Disk;
 
@@ -9,43 +9,88 @@ namespace Perch.Protocols.Files.Disk;
 /// </summary>
 internal sealed class DiskThreads : IDisposable
 {
-    private readonly BlockingCollection<DiskJob> _jobs = [];
+    private readonly Queue<DiskJob> _jobs = new();
+    private bool _isClosed;
     private readonly Lazy<List<Thread>> _threads;
 
+    private readonly TimeSpan _limit;
+    private readonly TimeProvider _time;
+
     /// <param name="count">How many; they start with the first job.</param>
-    public DiskThreads(int count) => _threads = new(() => Start(count));
+    /// <param name="limit">How long <see cref="RunAsync{T}"/> waits for the disk; zero for as long as it takes.</param>
+    /// <param name="time">The clock of the limit.</param>
+    public DiskThreads(int count, TimeSpan limit, TimeProvider time)
+    {
+        (_limit, _time) = (limit > TimeSpan.Zero ? limit : Timeout.InfiniteTimeSpan, time);
+        _threads = new(() => Start(count));
+    }
 
     /// <exception cref="FileStoreException">The store is closed.</exception>
     public void Enqueue(DiskJob job)
     {
         _ = _threads.Value;
-        try
+        lock (_jobs)
         {
-            _jobs.Add(job);
-        }
-        catch (InvalidOperationException)
-        {
-            throw FileStoreException.Unavailable("The store is closed.");
+            if (_isClosed) throw FileStoreException.Unavailable("The store is closed.");
+            _jobs.Enqueue(job);
+            Monitor.Pulse(_jobs);
         }
     }
 
-    public async Task<T> RunAsync<T>(Func<T> work)
+    /// <param name="work">What is to be done.</param>
+    /// <param name="late">
+    /// Called in the end, on a thread of these, where nobody waits any more: with what the work came to, or the default where it
+    /// failed or was not begun, which it is not any more then.
+    /// </param>
+    /// <exception cref="FileStoreException"><c>unavailable</c>: the disk did not answer in time. What was begun may still be done.</exception>
+    public async Task<T> RunAsync<T>(Func<T> work, Action<T?>? late = null)
     {
-        var job = new FunctionJob<T>(work);
-        await job.StartAsync(this);
+        var job = new FunctionJob<T>(work, late);
+        var done = job.StartAsync(this).AsTask();
+        try
+        {
+            await done.WaitAsync(_limit, _time);
+        }
+        catch (TimeoutException) when (job.TryLeave())
+        {
+            throw FileStoreException.Unavailable($"The disk has not answered for {_limit.TotalSeconds:0.#} s (Perch:Files:DiskTimeout)", isLate: true);
+        }
+
+        await done;
         return job.Value!;
     }
 
-    public Task RunAsync(Action work) => RunAsync(() =>
+    public Task RunAsync(Action work, Action? late = null) => RunAsync(
+        () =>
+        {
+            work();
+            return true;
+        },
+        late is null ? null : _ => late());
+
+    /// <summary>Closes a file that may be the last of its bytes: the system frees them then, which takes a while for a large one.</summary>
+    public void Close(SafeFileHandle file)
     {
-        work();
-        return true;
-    });
+        try
+        {
+            Enqueue(new CloseJob(file));
+        }
+        catch (FileStoreException)
+        {
+            // The store is closed.
+            file.Dispose();
+        }
+    }
 
     /// <summary>What was asked before is done first; a thread that the disk holds is left to it.</summary>
     public void Dispose()
     {
-        _jobs.CompleteAdding();
+        lock (_jobs)
+        {
+            _isClosed = true;
+            Monitor.PulseAll(_jobs);
+        }
+
         if (!_threads.IsValueCreated) return;
         foreach (var thread in _threads.Value) thread.Join(TimeSpan.FromSeconds(5));
     }
@@ -59,16 +104,57 @@ internal sealed class DiskThreads : IDisposable
 
     private void Run()
     {
-        foreach (var job in _jobs.GetConsumingEnumerable()) job.Run();
+        while (Take() is { } job) job.Run();
     }
 
-    private sealed class FunctionJob<T>(Func<T> work) : DiskJob
+    /// <remarks>A monitor and no <c>BlockingCollection</c>: that one spins before it sleeps, on every thread, behind every job.</remarks>
+    private DiskJob? Take()
     {
+        lock (_jobs)
+        {
+            while (true)
+            {
+                if (_jobs.TryDequeue(out var job)) return job;
+                if (_isClosed) return null;
+                Monitor.Wait(_jobs);
+            }
+        }
+    }
+
+    private sealed class CloseJob(SafeFileHandle file) : DiskJob
+    {
+        protected override int Execute()
+        {
+            file.Dispose();
+            return 0;
+        }
+    }
+
+    private sealed class FunctionJob<T>(Func<T> work, Action<T?>? late) : DiskJob
+    {
+        private const int Begun = 1;
+        private const int Done = 2;
+        private const int Left = 3;
+
+        private int _state;
+
         public T? Value { get; private set; }
+
+        /// <summary>Nobody waits for it any more.</summary>
+        /// <returns>False where it is done.</returns>
+        public bool TryLeave() => Interlocked.CompareExchange(ref _state, Left, 0) == 0 || Interlocked.CompareExchange(ref _state, Left, Begun) == Begun;
 
         protected override int Execute()
         {
-            Value = work();
+            try
+            {
+                if (Interlocked.CompareExchange(ref _state, Begun, 0) == 0) Value = work();
+            }
+            finally
+            {
+                if (Interlocked.CompareExchange(ref _state, Done, Begun) == Left) late?.Invoke(Value);
+            }
+
             return 0;
         }
     }

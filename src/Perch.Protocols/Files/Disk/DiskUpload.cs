@@ -6,13 +6,32 @@ namespace Perch.Protocols.Files.Disk;
 /// <summary>One uploader at work on a <see cref="DiskPartial"/>.</summary>
 internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request) : IFileUpload
 {
+    /// <summary>More takes no less time.</summary>
+    private const int MaxAppendBytes = 1024 * 1024;
+
+    /// <summary>Two blocks of a connection; less is not worth waiting for.</summary>
+    private const int MinAppendBytes = 128 * 1024;
+
+    /// <summary>What all uploads together may have in memory beyond a block each: one part is stored while the next one comes.</summary>
+    private const int SharedBytes = 32 * 1024 * 1024;
+
     private readonly AppendJob _append = new();
     private DiskPartial? _partial;
     private long _promised;
     private long _untilCheck;
     private bool _isDone;
+    private bool _isLeft;
 
     public FileUploadRequest Request { get; } = request;
+
+    public int BestAppendBytes
+    {
+        get
+        {
+            var share = SharedBytes / 2 / Math.Max(1, store.Quota.Active);
+            return share < MinAppendBytes ? 0 : Math.Min(share, MaxAppendBytes);
+        }
+    }
 
     /// <summary>On a thread of the disk.</summary>
     public void Begin(long? replaced)
@@ -29,7 +48,49 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         await _append.StartAsync(store.Threads);
     }
 
-    public Task<StoredFile> CompleteAsync() => store.Threads.RunAsync(() => Owned(partial =>
+    public async Task<StoredFile> CompleteAsync()
+    {
+        try
+        {
+            return await store.Threads.RunAsync(() => Owned(Complete), late: _ => Leave());
+        }
+        catch (FileStoreException failure) when (failure.IsLate)
+        {
+            _isLeft = true;
+            throw;
+        }
+    }
+
+    public Task AbortAsync() => store.Threads.RunAsync(() =>
+    {
+        if (_partial is not { } partial || _isDone) return;
+        lock (partial.Lock)
+        {
+            if (partial.Owner == this) Drop(partial);
+        }
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_isDone || _partial is null || _isLeft) return;
+        await store.Threads.RunAsync(Leave, late: Leave);
+    }
+
+    /// <summary>The partial stays for whoever goes on; one with which nobody can is dropped. On a thread of the disk.</summary>
+    public void Leave()
+    {
+        if (_isDone || _partial is not { } partial) return;
+        _isDone = true;
+        _promised = Release();
+        lock (partial.Lock)
+        {
+            if (partial.Owner != this) return;
+            if (partial.Length > 0 && !partial.IsDetached && TrySync(partial)) partial.Leave();
+            else store.Uploads.Drop(partial);
+        }
+    }
+
+    private StoredFile Complete(DiskPartial partial)
     {
         if (Request.Sha256 is { } expected && partial.Hash() != expected)
         {
@@ -46,21 +107,6 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
             // Where it failed before it had its name, it is an unfinished upload like any other.
             if (partial.IsNamed) Finish(partial);
         }
-    }));
-
-    public Task AbortAsync() => store.Threads.RunAsync(() =>
-    {
-        if (_partial is not { } partial || _isDone) return;
-        lock (partial.Lock)
-        {
-            if (partial.Owner == this) Drop(partial);
-        }
-    });
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_isDone || _partial is not { } partial) return;
-        await store.Threads.RunAsync(() => Leave(partial));
     }
 
     private void Start(string key, long? replaced)
@@ -146,20 +192,6 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
                 store.Quota.Wrote(written, promised: Request.Length is not null);
                 if (Request.Length is not null) _promised -= written;
             }
-        }
-    }
-
-    /// <summary>The partial stays for whoever goes on; one with which nobody can is dropped.</summary>
-    private void Leave(DiskPartial partial)
-    {
-        if (_isDone) return;
-        _isDone = true;
-        _promised = Release();
-        lock (partial.Lock)
-        {
-            if (partial.Owner != this) return;
-            if (partial.Length > 0 && !partial.IsDetached && TrySync(partial)) partial.Leave();
-            else store.Uploads.Drop(partial);
         }
     }
 

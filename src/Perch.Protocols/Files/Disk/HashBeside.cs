@@ -3,13 +3,17 @@ using System.Security.Cryptography;
 
 namespace Perch.Protocols.Files.Disk;
 
-/// <summary>Hashes bytes on a thread of the pool while the caller writes them: both take about as long.</summary>
+/// <summary>Hashes bytes on a thread of the pool while the caller writes them, where there is a processor for it: both take about as long.</summary>
 internal sealed class HashBeside : IThreadPoolWorkItem, IDisposable
 {
     /// <summary>Less is hashed sooner than another thread is woken.</summary>
     private const int WorthAThread = 32 * 1024;
 
-    private readonly ManualResetEventSlim _done = new();
+    /// <summary>With two, one receives and the other stores: a third thread would only take turns with them.</summary>
+    private static readonly bool HasProcessors = Environment.ProcessorCount > 2;
+
+    // It takes longer than it is worth to spin for.
+    private readonly ManualResetEventSlim _done = new(initialState: false, spinCount: 0);
     private IncrementalHash? _hash;
     private ReadOnlySequence<byte> _bytes;
     private Exception? _fault;
@@ -18,7 +22,7 @@ internal sealed class HashBeside : IThreadPoolWorkItem, IDisposable
     public void Run(IncrementalHash hash, in ReadOnlySequence<byte> bytes, Action<ReadOnlySequence<byte>> write)
     {
         (_hash, _bytes, _fault) = (hash, bytes, null);
-        if (bytes.Length < WorthAThread)
+        if (bytes.Length < WorthAThread || !HasProcessors)
         {
             write(bytes);
             Hash();

@@ -13,6 +13,8 @@ internal static partial class Posix
 
     public const int ReadWrite = 2, Create = 0x40, Exclusive = 0x80, CloseOnExec = 0x80000;
 
+    public const int PathOnly = 0x200000;
+
     /// <summary>A pipe that somebody planted does not hold the open.</summary>
     public const int NonBlocking = 0x800;
 

@@ -64,7 +64,8 @@ internal sealed partial class S3FileStore : IFileStore
 
     public S3Publisher Publisher { get; }
 
-    public DiskThreads Threads { get; } = new(ThreadCount);
+    /// <remarks>For its spool, on a disk of this machine; what waits for the bucket has a limit of its own.</remarks>
+    public DiskThreads Threads { get; } = new(ThreadCount, TimeSpan.Zero, TimeProvider.System);
 
     FileTotals IFileStore.Totals => Totals.Value;
 

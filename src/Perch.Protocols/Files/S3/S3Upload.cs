@@ -38,6 +38,8 @@ internal sealed class S3Upload : IFileUpload
         _parts = new(store.Bucket, store.Threads, S3Spool.Create(store.SpoolPath, begin.PartBytes, inFlight + 1), store.Files.KeyOf(request.Name), begin, inFlight, async () => await SaveAsync(hasTail: false, _writer));
     }
 
+    public int BestAppendBytes => 0;
+
     /// <summary>The multipart upload that it has, which is not to be taken for an abandoned one.</summary>
     public string? UploadId => _parts.UploadId;
 

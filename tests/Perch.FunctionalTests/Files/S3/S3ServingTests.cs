@@ -8,7 +8,7 @@ using Xunit.Abstractions;
 
 namespace Perch.FunctionalTests.Files.S3;
 
-/// <summary>The executable over S3, as an operator starts it. <c>PERCH_S3_CUTS</c> sets how often an upload is cut (8 where it is not set), <c>PERCH_S3_MIB</c> the large file's size (64).</summary>
+/// <summary>The executable over S3, as an operator starts it. <c>PERCH_S3_CUTS</c> sets how often an upload is cut (8 where it is not set), <c>PERCH_S3_MIB</c> the large file's size (64), <c>PERCH_S3_FILES</c> how many come at once (100).</summary>
 [Collection(AloneCollection.Name)]
 public sealed class S3ServingTests(ITestOutputHelper output)
 {
@@ -63,6 +63,28 @@ public sealed class S3ServingTests(ITestOutputHelper output)
         var verified = await ServerProcess.RunAsync(folder, "--verify-files");
         Assert.True(verified.ExitCode == 0, verified.Output);
         Assert.EndsWith("1 entries, 0 faults.", verified.Output.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [S3Fact]
+    public async Task Uploads_ManyOfAMebibyteAtOnce_AreAllStored()
+    {
+        var count = int.Parse(Environment.GetEnvironmentVariable("PERCH_S3_FILES") ?? "100", CultureInfo.InvariantCulture);
+        var bytes = Bytes(Mebibyte);
+        var hash = FileClient.Hash(bytes);
+        using var folder = await FolderAsync();
+        await using var server = await ServerProcess.StartAsync(folder);
+        var port = await server.Admin.GetPortAsync("files");
+        var watch = Stopwatch.StartNew();
+        await Task.WhenAll(Enumerable.Range(0, count).Select(async i =>
+        {
+            using var client = FileClient.Connect(port);
+            await client.SendAsync($"PUT d{i % 10}/f{i} {bytes.Length} sha256={hash}\n");
+            await client.SendAsync(bytes);
+            Assert.Equal($"OK {bytes.Length} sha256={hash}", await client.ReadLineAsync());
+        }));
+        output.WriteLine($"{count} MiB in {watch.Elapsed.TotalSeconds:0.0} s");
+        using var reader = FileClient.Connect(port);
+        Assert.Equal($"OK {Math.Min(count, 1000)}", await reader.AskAsync("LIST"));
     }
 
     [S3Fact]
