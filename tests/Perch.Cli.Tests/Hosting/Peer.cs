@@ -31,11 +31,14 @@ internal sealed class Peer : IAsyncDisposable
 
     public int Connections => _serving.Count;
 
-    /// <summary>Sends back what comes, with a thread for each connection.</summary>
-    public static Peer Echo() => new(static async (stream, token) =>
+    /// <summary>Sends back what comes.</summary>
+    public static Peer Echo() => Blocking(static stream => stream.CopyTo(stream));
+
+    /// <summary>With a thread for each connection: who is measured for a moment must not wait until the pool has one.</summary>
+    public static Peer Blocking(Action<NetworkStream> serve) => new(async (stream, token) =>
     {
         await using var ending = token.UnsafeRegister(static stream => ((NetworkStream)stream!).Dispose(), stream);
-        await OnThread(() => stream.CopyTo(stream));
+        await OnThread(() => serve(stream));
     });
 
     /// <summary>Sends this and closes in order.</summary>
