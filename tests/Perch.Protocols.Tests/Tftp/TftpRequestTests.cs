@@ -267,6 +267,8 @@ public sealed class TftpRequestTests
         await Bounded.UntilAsync(() => host.Store.Totals.Partials == 0);
         first.Acknowledge(1);
         await host.UntilEndedAsync("completed");
+        // The transfer has ended before its place is free.
+        await Bounded.UntilAsync(() => host.Registry.Recent().Length == 2);
         second.Write("g");
         await second.AcknowledgedAsync(0);
         second.Error(0);
