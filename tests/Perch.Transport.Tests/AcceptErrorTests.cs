@@ -47,7 +47,8 @@ public sealed class AcceptErrorTests
             }
 
             (_, _, shorts, recovered) = await StateAsync(process);
-            Assert.Equal((true, 1, 1), (isServed, shorts, recovered));
+            // They come free one after the other, so it may have been short once more.
+            Assert.True(isServed && shorts >= 1 && shorts == recovered, $"{isServed} {shorts} {recovered}");
             process.StandardInput.Close();
             await process.WaitForExitAsync().Soon();
             Assert.Equal(0, process.ExitCode);
