@@ -120,21 +120,8 @@ internal static class FileEndpoints
     {
         try
         {
-            while (true)
-            {
-                var read = await request.BodyReader.ReadAsync();
-                try
-                {
-                    if (!read.Buffer.IsEmpty) await upload.AppendAsync(read.Buffer);
-                    transfer.Add(read.Buffer.Length);
-                }
-                finally
-                {
-                    request.BodyReader.AdvanceTo(read.Buffer.End);
-                }
-
-                if (read.IsCompleted) return await upload.CompleteAsync();
-            }
+            await new FileBody(request.BodyReader, size: null, length: null).ReceiveAsync(upload, transfer);
+            return await upload.CompleteAsync();
         }
         catch (FileStoreException)
         {

@@ -27,8 +27,14 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private static readonly Type[] Types =
     [
         typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
-        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(ISendFileFeature), typeof(IConnectionProgressFeature), typeof(IReadSizeFeature),
+        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature),
     ];
+
+    /// <summary>
+    /// Those that are of its own transport. What has taken the transport's place, such as TLS, would be passed by a file, not be
+    /// counted, and read otherwise: then they are gone.
+    /// </summary>
+    private static readonly Type[] TypesOfOwnTransport = [typeof(ISendFileFeature), typeof(IConnectionProgressFeature), typeof(IReadSizeFeature)];
 
     private readonly DirectListener _listener;
     private DescriptorUse _use;
@@ -141,7 +147,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _listener.Loops.Pool;
 
-    protected override ReadOnlySpan<Type> OwnTypes => Types;
+    protected override ReadOnlySpan<Type> OwnTypes => (Type[])[.. Types, .. TypesOfOwnTransport];
 
     /// <summary>Ends a system call that <see cref="DescriptorUse.TryBegin"/> allowed.</summary>
     public void EndUse()
@@ -248,8 +254,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     public void PrefetchParts()
     {
-        Cache.Prefetch(Reader, DirectReader.Bytes);
-        Cache.Prefetch(Writer, DirectWriter.Bytes);
+        Cache.Prefetch(Reader, DirectReader.ObjectBytes);
+        Cache.Prefetch(Writer, DirectWriter.ObjectBytes);
     }
 
     public void Prefetch() => Reader.PrefetchWaiter();
@@ -259,12 +265,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     public void OnLoopEnded() => Abort(new ConnectionAbortedException("The transport was stopped."));
 
-    /// <remarks>
-    /// A file would go past whatever has taken the transport's place, and so past TLS, and what is counted here is not what goes
-    /// over that: both features are gone then.
-    /// </remarks>
     protected override object? FindOwn(Type type) =>
-        Array.IndexOf(Types, type) < 0 || ((type == typeof(ISendFileFeature) || type == typeof(IConnectionProgressFeature)) && !ReferenceEquals(_transport, this)) ? null : this;
+        Array.IndexOf(Types, type) >= 0 || (ReferenceEquals(_transport, this) && Array.IndexOf(TypesOfOwnTransport, type) >= 0) ? this : null;
 
     private bool TryFail(Exception error)
     {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
@@ -16,8 +15,8 @@ namespace Perch.Transport.Connections;
 /// </summary>
 internal sealed class DirectReader(DirectConnection connection) : PipeReader, IValueTaskSource<ReadResult>
 {
-    /// <summary>Of its own memory, for the cache.</summary>
-    public const int Bytes = 144;
+    /// <summary>What it takes of memory, for the cache.</summary>
+    public const int ObjectBytes = 144;
 
     /// <summary>Of whoever waits for a read, for the cache: the state of an asynchronous method.</summary>
     private const int WaiterBytes = 192;
@@ -45,16 +44,13 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = connection.IsOnThreadPool };
     private CancellationTokenRegistration _registration;
-    private Block? _head;
-    private Block? _tail;
-    private int _headIndex;
+    private ReceivedBlocks _received;
     private int _state;
     private int _receives;
     private int _bytes;
     private volatile bool _isCancelRequested;
     private volatile bool _isTokenCancelled;
     private bool _mayBeLeft;
-    private bool _isExamined = true;
     private bool _mayHaveMore = true;
     private volatile bool _isAlert;
     private volatile bool _isMuted;
@@ -122,18 +118,9 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
     {
         if ((Volatile.Read(ref _state) & HandedOut) == 0) throw new InvalidOperationException("There is no read to advance: AdvanceTo is called once for each result.");
-        if (_head is not null) Consume(consumed, examined);
+        _received.Consume(consumed, examined, connection.Loop.Blocks);
         _mayBeLeft = false;
         if ((Interlocked.And(ref _state, ~HandedOut) & Completed) != 0) ReleaseBlocks();
-    }
-
-    private void Consume(SequencePosition consumed, SequencePosition examined)
-    {
-        if (consumed.GetObject() is not Block block || examined.GetObject() is not Block last) throw Foreign();
-        var (to, seen) = (block.RunningIndex + consumed.GetInteger(), last.RunningIndex + examined.GetInteger());
-        if (seen < to) throw new InvalidOperationException("What is consumed must be examined.");
-        _isExamined = seen == _tail!.RunningIndex + _tail.End;
-        Consume(block, consumed.GetInteger());
     }
 
     public override void CancelPendingRead()
@@ -212,8 +199,6 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     private static InvalidOperationException AlreadyCompleted() => new("Reading is not allowed after the reader was completed.");
 
-    private static InvalidOperationException Foreign() => new("The position is not of the buffer that was read.");
-
     private static Exception Wrap(Exception error) => error is ConnectionResetException ? new ConnectionResetException(error.Message, error) : error;
 
     /// <summary>Takes the buffers for a receive; news until here are those that it will see.</summary>
@@ -245,7 +230,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
         return false;
     }
 
-    private bool IsReady() => _isCancelRequested || !_isExamined || HasEnded || connection.Error is not null;
+    private bool IsReady() => _isCancelRequested || !_received.IsExamined || HasEnded || connection.Error is not null;
 
     private ValueTask<ReadResult> Ready()
     {
@@ -341,7 +326,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
     private unsafe bool ReceiveOnce()
     {
-        var block = _tail;
+        var block = _received.Last;
         var isFresh = block is null || block.Free < MinReceiveBytes;
         if (isFresh) block = connection.Loop.Blocks.Rent();
         var room = block!.Free;
@@ -364,7 +349,10 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
 
         if (received > 0)
         {
-            Append(block, isFresh, (int)received);
+            _received.Append(block, (int)received);
+            _receives++;
+            _bytes += (int)received;
+            BytesReceived += received;
             // Fewer than there was room for is all there was; news of more will come (epoll(7), edge-triggered).
             _mayHaveMore = received == room || _isAlert || !connection.TellsOfMore;
             return true;
@@ -390,55 +378,14 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
         return true;
     }
 
-    private void Append(Block block, bool isFresh, int received)
-    {
-        if (isFresh)
-        {
-            if (_tail is null) (_head, _headIndex) = (block, 0);
-            else block.Follow(_tail);
-            _tail = block;
-        }
-
-        block.End += received;
-        block.Publish();
-        _isExamined = false;
-        _receives++;
-        _bytes += received;
-        BytesReceived += received;
-    }
-
     private ReadResult HandOut(bool isCancelled)
     {
         // A result that was only cancelled may be left without AdvanceTo.
         _mayBeLeft = isCancelled;
-        var buffer = _head is null ? default : new ReadOnlySequence<byte>(_head, _headIndex, _tail!, _tail!.End);
-        return new(buffer, isCancelled, HasEnded);
+        return new(_received.Bytes, isCancelled, HasEnded);
     }
 
-    private void Consume(Block block, int index)
-    {
-        while (!ReferenceEquals(_head, block)) ReleaseHead();
-        _headIndex = index;
-        if (_head is not null && index == _head.End)
-        {
-            // The last one too: an idle connection holds no block.
-            ReleaseHead();
-        }
-    }
-
-    private void ReleaseHead()
-    {
-        var head = _head ?? throw Foreign();
-        (_head, _headIndex) = (head.Following, 0);
-        if (_head is null) _tail = null;
-        connection.Loop.Blocks.Return(head);
-    }
-
-    private void ReleaseBlocks()
-    {
-        connection.Loop.Blocks.ReturnAll(_head);
-        (_head, _tail, _headIndex) = (null, null, 0);
-    }
+    private void ReleaseBlocks() => _received.Release(connection.Loop.Blocks);
 
     private void Unregister() => _registration.Dispose();
 

@@ -13,8 +13,8 @@ namespace Perch.Transport.Connections;
 /// </summary>
 internal sealed class DirectWriter(DirectConnection connection) : PipeWriter, IValueTaskSource<FlushResult>
 {
-    /// <summary>Of its own memory, for the cache.</summary>
-    public const int Bytes = 192;
+    /// <summary>What it takes of memory, for the cache.</summary>
+    public const int ObjectBytes = 192;
 
     /// <summary>What a connection may send before others have their turn.</summary>
     private const int MaxSendsPerTurn = 64;

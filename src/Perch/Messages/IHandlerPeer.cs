@@ -23,12 +23,14 @@ internal interface IHandlerPeer
     void SetOutcome(ConnectionOutcome outcome);
 }
 
-/// <summary>The peer of a connection outside the host, of which nobody keeps a state.</summary>
+/// <summary>The peer of a connection that is not in the host, which may give it a feature all the same; in the host it is <see cref="ConnectionState"/>.</summary>
 internal sealed class ConnectionPeer(ConnectionContext connection) : IHandlerPeer
 {
+    private readonly IPerchConnectionFeature? _feature = connection.Features.Get<IPerchConnectionFeature>();
+
     public string ConnectionId => connection.ConnectionId;
 
-    public string Endpoint => "";
+    public string Endpoint => _feature?.Endpoint ?? "";
 
     public IPEndPoint? Remote => connection.RemoteEndPoint as IPEndPoint;
 
@@ -38,11 +40,8 @@ internal sealed class ConnectionPeer(ConnectionContext connection) : IHandlerPee
 
     public void CountMessages(int count)
     {
-        // Nobody asks.
+        if (_feature is not null) _feature.Messages += count;
     }
 
-    public void SetOutcome(ConnectionOutcome outcome)
-    {
-        // Nobody asks.
-    }
+    public void SetOutcome(ConnectionOutcome outcome) => _feature?.TrySetOutcome(outcome);
 }

@@ -10,11 +10,10 @@ namespace Perch.Protocols.Files.Disk;
 internal sealed class DiskThreads : IDisposable
 {
     private readonly Queue<DiskJob> _jobs = new();
-    private bool _isClosed;
     private readonly Lazy<List<Thread>> _threads;
-
     private readonly TimeSpan _limit;
     private readonly TimeProvider _time;
+    private bool _isClosed;
 
     /// <param name="count">How many; they start with the first job.</param>
     /// <param name="limit">How long <see cref="RunAsync{T}"/> waits for the disk; zero for as long as it takes.</param>

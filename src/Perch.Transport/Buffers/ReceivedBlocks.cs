@@ -1,0 +1,60 @@
+using System.Buffers;
+
+namespace Perch.Transport.Buffers;
+
+/// <summary>What was received and is not consumed. A mutable struct: kept in a field, never copied.</summary>
+internal struct ReceivedBlocks
+{
+    private Block? _head;
+    private int _headIndex;
+    private bool _isUnexamined;
+
+    /// <summary>The one that has the newest bytes; null where there are none.</summary>
+    public Block? Last { get; private set; }
+
+    /// <summary>Whether the reader has looked at all of it.</summary>
+    public readonly bool IsExamined => !_isUnexamined;
+
+    public readonly ReadOnlySequence<byte> Bytes => _head is null ? default : new(_head, _headIndex, Last!, Last!.End);
+
+    /// <summary>Takes what was received into a block's free part: the last one's, or that of a new one.</summary>
+    public void Append(Block block, int received)
+    {
+        if (Last is null) (_head, _headIndex) = (block, 0);
+        else if (!ReferenceEquals(block, Last)) block.Follow(Last);
+        Last = block;
+        block.End += received;
+        block.Publish();
+        _isUnexamined = true;
+    }
+
+    /// <summary>Returns the blocks that are consumed, the last one too: an idle connection holds none.</summary>
+    /// <exception cref="InvalidOperationException">A position is not of <see cref="Bytes"/>, or less is examined than consumed.</exception>
+    public void Consume(SequencePosition consumed, SequencePosition examined, BlockPool pool)
+    {
+        if (_head is null) return;
+        if (consumed.GetObject() is not Block block || examined.GetObject() is not Block last) throw Foreign();
+        var (to, seen) = (block.RunningIndex + consumed.GetInteger(), last.RunningIndex + examined.GetInteger());
+        if (seen < to) throw new InvalidOperationException("What is consumed must be examined.");
+        _isUnexamined = seen != Last!.RunningIndex + Last.End;
+        while (!ReferenceEquals(_head, block)) ReleaseHead(pool);
+        _headIndex = consumed.GetInteger();
+        if (_headIndex == block.End) ReleaseHead(pool);
+    }
+
+    public void Release(BlockPool pool)
+    {
+        pool.ReturnAll(_head);
+        (_head, Last, _headIndex) = (null, null, 0);
+    }
+
+    private static InvalidOperationException Foreign() => new("The position is not of the buffer that was read.");
+
+    private void ReleaseHead(BlockPool pool)
+    {
+        var head = _head ?? throw Foreign();
+        (_head, _headIndex) = (head.Following, 0);
+        if (_head is null) Last = null;
+        pool.Return(head);
+    }
+}
