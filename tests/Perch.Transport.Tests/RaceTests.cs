@@ -14,16 +14,7 @@ public sealed class RaceTests
     public async Task Complete_SendsWhatAFlushWaitsFor_TheFlushEnds()
     {
         using var loops = new LoopGroup(1, NullLoggerFactory.Instance);
-        var options = new DirectTransportOptions();
-        var create = options.CreateBoundListenSocket;
-        // Full long before a flush gives its turn to others.
-        options.CreateBoundListenSocket = endPoint =>
-        {
-            var socket = create(endPoint);
-            socket.SendBufferSize = socket.ReceiveBufferSize = 64 * 1024;
-            return socket;
-        };
-        await using var listener = await new DirectTransportFactory(options, loops, NullLoggerFactory.Instance).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        await using var listener = await ListenAsync(loops, bufferBytes: 64 * 1024);
         var (server, client) = await ConnectAsync(listener);
         var (holder, holding) = await ConnectAsync(listener);
         var piece = new byte[8 * 1024];
@@ -56,6 +47,15 @@ public sealed class RaceTests
         await holder.DisposeAsync().AsTask().Soon();
     }
 
+    /// <remarks>Each connection's first flush that has to wait: what it waits with is made at that moment.</remarks>
+    [Fact]
+    public Task CancelPendingFlush_WhileTheFirstWaitBegins_IsNotLost() =>
+        MeetFirstWaitAsync(server => server.Transport.Output.CancelPendingFlush(), flush => Assert.True(flush.IsCanceled));
+
+    /// <inheritdoc cref="CancelPendingFlush_WhileTheFirstWaitBegins_IsNotLost"/>
+    [Fact]
+    public Task Abort_WhileTheFirstWaitBegins_EndsIt() => MeetFirstWaitAsync(server => server.Abort(), flush => Assert.True(flush.IsCompleted));
+
     [Fact]
     public async Task FlushAsync_WhileOneWaits_IsRefusedAndTheFirstGoesOn()
     {
@@ -84,6 +84,51 @@ public sealed class RaceTests
 
         Assert.True(first.WasTold);
         Assert.True(error != 0 || late.WasTold);
+    }
+
+    private static async Task MeetFirstWaitAsync(Action<ConnectionContext> act, Action<System.IO.Pipelines.FlushResult> check)
+    {
+        using var loops = new LoopGroup(1, NullLoggerFactory.Instance);
+        await using var listener = await ListenAsync(loops, bufferBytes: 4096);
+        // More than the buffers of both sides take.
+        var piece = new byte[256 * 1024];
+        for (var i = 0; i < 1000; i++)
+        {
+            var (server, client) = await ConnectAsync(listener);
+            var progress = server.Features.Get<IConnectionProgressFeature>()!;
+            using var isReady = new ManualResetEventSlim();
+            var spins = i % 250;
+            var acting = Task.Run(() =>
+            {
+                isReady.Set();
+                // What the socket takes is sent: two calls later the flush waits.
+                while (progress.BytesSent == 0) Thread.SpinWait(1);
+                Thread.SpinWait(spins);
+                act(server);
+            });
+            Assert.True(isReady.Wait(TransportHost.Limit));
+            var flushing = server.Transport.Output.WriteAsync(piece);
+
+            check(await flushing.Soon());
+            await acting.Soon();
+            server.Abort();
+            client.Dispose();
+            await server.DisposeAsync().AsTask().Soon();
+        }
+    }
+
+    /// <remarks>Small buffers are full long before a flush gives its turn to others.</remarks>
+    private static ValueTask<IConnectionListener> ListenAsync(LoopGroup loops, int bufferBytes)
+    {
+        var options = new DirectTransportOptions();
+        var create = options.CreateBoundListenSocket;
+        options.CreateBoundListenSocket = endPoint =>
+        {
+            var socket = create(endPoint);
+            socket.SendBufferSize = socket.ReceiveBufferSize = bufferBytes;
+            return socket;
+        };
+        return new DirectTransportFactory(options, loops, NullLoggerFactory.Instance).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
     }
 
     /// <remarks>A test may have a context of its own to go on in; this goes on on the loop.</remarks>

@@ -136,6 +136,20 @@ public sealed class WriterTests
 
     [Theory]
     [Transports]
+    public async Task CancelPendingFlush_BeforeAnythingHasWaited_EndsTheFirstWait(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var sent = PeerExtensions.Pattern(8_000_000);
+        server.Transport.Output.CancelPendingFlush();
+
+        Assert.True((await server.Transport.Output.WriteAsync(sent).Soon()).IsCanceled);
+        Assert.True((await client.ReceiveExactlyAsync(sent.Length)).AsSpan().SequenceEqual(sent));
+        Assert.False((await server.Transport.Output.FlushAsync().Soon()).IsCanceled);
+    }
+
+    [Theory]
+    [Transports]
     public async Task CancelPendingFlush_ThenTheEnd_AllArrives(TransportKind kind)
     {
         await using var host = await TransportHost.StartAsync(kind);
