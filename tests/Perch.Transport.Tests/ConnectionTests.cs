@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Perch.Transport.Connections;
 
 namespace Perch.Transport.Tests;
 
@@ -30,6 +32,58 @@ public sealed class ConnectionTests
         Assert.Equal(client.LocalEndPoint, server.RemoteEndPoint);
         Assert.Equal(client.RemoteEndPoint, server.LocalEndPoint);
         if (kind != TransportKind.Sockets) Assert.Equal(client.RemoteEndPoint, server.Features.Get<IConnectionEndPointFeature>()!.LocalEndPoint);
+    }
+
+    [Theory]
+    [Transports]
+    public async Task Features_TwoConnections_EachHasItsOwn(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (first, _) = await host.ConnectAsync();
+        var (second, _) = await host.ConnectAsync();
+        first.Features.Set("first");
+        second.Features.Set(this);
+        second.Features.Set("second");
+        first.Features.Set(host);
+
+        Assert.Equal("first", first.Features.Get<string>());
+        Assert.Equal("second", second.Features.Get<string>());
+        Assert.Null(first.Features.Get<ConnectionTests>());
+        Assert.Null(second.Features.Get<TransportHost>());
+        Assert.DoesNotContain(first.Features, feature => feature.Key == typeof(ConnectionTests));
+        Assert.Equal(["first", host], first.Features.Where(feature => feature.Key == typeof(string) || feature.Key == typeof(TransportHost)).Select(feature => feature.Value));
+    }
+
+    [Theory]
+    [Transports]
+    public async Task Features_SetToNull_HidesTheConnectionsOwnThereAlone(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (first, _) = await host.ConnectAsync();
+        var (second, _) = await host.ConnectAsync();
+        first.Features.Set<IConnectionIdFeature>(null);
+
+        Assert.Null(first.Features.Get<IConnectionIdFeature>());
+        Assert.Null(first.Features[typeof(IConnectionIdFeature)]);
+        Assert.DoesNotContain(first.Features, feature => feature.Key == typeof(IConnectionIdFeature));
+        Assert.NotNull(second.Features.Get<IConnectionIdFeature>());
+    }
+
+    [Fact]
+    public void FeatureLayout_ManyThreadsAddTheSame_EachTypeHasOnePlace()
+    {
+        Type[] types = [.. typeof(string).Assembly.GetTypes().Take(200)];
+        var layout = new FeatureLayout();
+        var places = new ConcurrentBag<(Type, int)>();
+        Parallel.For(0, 8, _ =>
+        {
+            foreach (var type in types) places.Add((type, layout.FindOrAdd(type)));
+        });
+
+        Assert.Equal(types.Length, layout.Types.Length);
+        Assert.Equal(types.Length, places.Distinct().Count());
+        Assert.All(places, place => Assert.Equal(place.Item2, layout.Find(place.Item1)));
+        Assert.Equal(-1, layout.Find(typeof(ConnectionTests)));
     }
 
     [Theory]

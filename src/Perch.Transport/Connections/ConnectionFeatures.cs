@@ -4,16 +4,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Perch.Transport.Connections;
 
 /// <summary>
-/// A connection's features: those that it has by itself, and the few that middleware adds, in a small array that is looked
-/// through in turn. What is set wins over what the connection has.
+/// A connection's features: those that it has by itself, and the few that middleware adds, in an array that has a place for each
+/// type that connections set (<see cref="FeatureLayout"/>). What is set wins over what the connection has.
 /// </summary>
 internal abstract class ConnectionFeatures : Microsoft.AspNetCore.Connections.ConnectionContext, IFeatureCollection
 {
-    /// <summary>What Kestrel sets, and one or two more.</summary>
-    private const int UsualCount = 6;
+    /// <summary>Was set to null: what the connection has by itself is hidden.</summary>
+    private static readonly object None = new();
 
-    private (Type Type, object? Feature)[] _set = [];
-    private int _count;
+    /// <summary>By the places of their types; null is not set.</summary>
+    private object?[] _set = [];
     private int _revision;
 
     public override IFeatureCollection Features => this;
@@ -36,14 +36,14 @@ internal abstract class ConnectionFeatures : Microsoft.AspNetCore.Connections.Co
 
     IEnumerator<KeyValuePair<Type, object>> IEnumerable<KeyValuePair<Type, object>>.GetEnumerator()
     {
-        for (var i = 0; i < _count; i++)
+        for (var i = 0; i < _set.Length; i++)
         {
-            if (_set[i].Feature is { } feature) yield return new(_set[i].Type, feature);
+            if (_set[i] is { } feature && feature != None) yield return new(Layout.Types[i], feature);
         }
 
         foreach (var type in OwnFeatures)
         {
-            if (IndexOf(type) < 0 && FindOwn(type) is { } own) yield return new(type, own);
+            if (FindSet(type) is null && FindOwn(type) is { } own) yield return new(type, own);
         }
     }
 
@@ -52,33 +52,31 @@ internal abstract class ConnectionFeatures : Microsoft.AspNetCore.Connections.Co
     /// <summary>The types that <see cref="FindOwn"/> knows.</summary>
     protected abstract ReadOnlySpan<Type> OwnTypes { get; }
 
+    /// <summary>Shared by all connections.</summary>
+    protected abstract FeatureLayout Layout { get; }
+
     private IEnumerable<Type> OwnFeatures => [.. OwnTypes];
 
     /// <returns>The connection's own feature of a type, or null.</returns>
     protected abstract object? FindOwn(Type type);
 
-    private object? Find(Type type) => IndexOf(type) is >= 0 and var index ? _set[index].Feature : FindOwn(type);
+    private object? Find(Type type)
+    {
+        var feature = FindSet(type);
+        return feature is null ? FindOwn(type) : feature == None ? null : feature;
+    }
+
+    private object? FindSet(Type type)
+    {
+        var (set, place) = (_set, Layout.Find(type));
+        return (uint)place < (uint)set.Length ? set[place] : null;
+    }
 
     private void Put(Type type, object? feature)
     {
         _revision++;
-        var index = IndexOf(type);
-        if (index < 0)
-        {
-            if (_count == _set.Length) Array.Resize(ref _set, Math.Max(UsualCount, _count * 2));
-            index = _count++;
-        }
-
-        _set[index] = (type, feature);
-    }
-
-    private int IndexOf(Type type)
-    {
-        for (var i = 0; i < _count; i++)
-        {
-            if (_set[i].Type == type) return i;
-        }
-
-        return -1;
+        var place = Layout.FindOrAdd(type);
+        if (place >= _set.Length) Array.Resize(ref _set, Layout.Types.Length);
+        _set[place] = feature ?? None;
     }
 }

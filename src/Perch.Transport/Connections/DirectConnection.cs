@@ -147,6 +147,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _listener.Loops.Pool;
 
+    protected override FeatureLayout Layout => _listener.Loops.Features;
+
     protected override ReadOnlySpan<Type> OwnTypes => (Type[])[.. Types, .. TypesOfOwnTransport];
 
     /// <summary>Ends a system call that <see cref="DescriptorUse.TryBegin"/> allowed.</summary>

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Perch.Transport.Buffers;
+using Perch.Transport.Connections;
 using Perch.Transport.Loops;
 
 namespace Perch.Transport;
@@ -36,6 +37,9 @@ public sealed class LoopGroup : IDisposable
     }
 
     internal MemoryPool<byte> Pool { get; }
+
+    /// <summary>Of the connections of all listeners.</summary>
+    internal FeatureLayout Features { get; } = new();
 
     /// <summary>Descriptors that are watched, of all loops.</summary>
     internal int SourceCount => _loops.Sum(loop => loop.SourceCount);
