@@ -287,9 +287,9 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         }
     }
 
-    private unsafe (int Descriptor, int Error) Accept(out IPEndPoint? remote)
+    private unsafe (int Descriptor, int Error) Accept(out RemoteName remote)
     {
-        remote = null;
+        remote = default;
         var isHeld = false;
         var handle = _socket.SafeHandle;
         try
@@ -359,7 +359,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         return true;
     }
 
-    private bool TryWatch(int descriptor, IPEndPoint? remote, [NotNullWhen(true)] out DirectConnection? connection)
+    private bool TryWatch(int descriptor, in RemoteName remote, [NotNullWhen(true)] out DirectConnection? connection)
     {
         var loop = Loops.Next();
         connection = new DirectConnection(descriptor, remote, loop, this);

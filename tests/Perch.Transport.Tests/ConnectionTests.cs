@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
+using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -84,6 +85,37 @@ public sealed class ConnectionTests
         Assert.Equal(types.Length, places.Distinct().Count());
         Assert.All(places, place => Assert.Equal(place.Item2, layout.Find(place.Item1)));
         Assert.Equal(-1, layout.Find(typeof(ConnectionTests)));
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task RemoteEndPoint_AskedForTwice_IsTheSameUntilItIsSet(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, _) = await host.ConnectAsync();
+        Assert.Same(server.RemoteEndPoint, server.RemoteEndPoint);
+        var behindAProxy = new IPEndPoint(IPAddress.Parse("192.0.2.7"), 4711);
+        server.RemoteEndPoint = behindAProxy;
+
+        Assert.Same(behindAProxy, server.RemoteEndPoint);
+        Assert.Same(behindAProxy, server.Features.Get<IConnectionEndPointFeature>()!.RemoteEndPoint);
+        server.RemoteEndPoint = null;
+        Assert.Null(server.RemoteEndPoint);
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task RemoteEndPoint_SetBeforeItWasAskedFor_IsWhatWasSet(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (first, _) = await host.ConnectAsync();
+        var (second, _) = await host.ConnectAsync();
+        var behindAProxy = new IPEndPoint(IPAddress.Parse("192.0.2.7"), 4711);
+        first.RemoteEndPoint = behindAProxy;
+        second.RemoteEndPoint = null;
+
+        Assert.Same(behindAProxy, first.RemoteEndPoint);
+        Assert.Null(second.RemoteEndPoint);
     }
 
     [Theory]

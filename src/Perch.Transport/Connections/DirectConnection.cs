@@ -37,6 +37,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private static readonly Type[] TypesOfOwnTransport = [typeof(ISendFileFeature), typeof(IConnectionProgressFeature), typeof(IReadSizeFeature)];
 
     private readonly DirectListener _listener;
+    private RemoteName _remote;
     private DescriptorUse _use;
     private Exception? _error;
     private IDuplexPipe _transport;
@@ -53,9 +54,9 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private bool _isLingering;
     private volatile bool _isClosed;
 
-    public DirectConnection(int descriptor, EndPoint? remote, Loop loop, DirectListener listener)
+    public DirectConnection(int descriptor, in RemoteName remote, Loop loop, DirectListener listener)
     {
-        (Descriptor, RemoteEndPoint, Loop, _listener) = (descriptor, remote, loop, listener);
+        (Descriptor, _remote, Loop, _listener) = (descriptor, remote, loop, listener);
         IsOnThreadPool = listener.Options.Scheduling == ContinuationScheduling.ThreadPool;
         TellsOfMore = listener.IsTcp;
         Reader = new(this);
@@ -113,7 +114,11 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         set => _items = value;
     }
 
-    public override EndPoint? RemoteEndPoint { get; set; }
+    public override EndPoint? RemoteEndPoint
+    {
+        get => _remote.EndPoint;
+        set => _remote.Replace(value);
+    }
 
     public override EndPoint? LocalEndPoint
     {

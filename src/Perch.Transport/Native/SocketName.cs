@@ -11,24 +11,24 @@ internal static unsafe class SocketName
     private const int IPv4Family = 2;
     private const int IPv6Family = 10;
 
-    /// <returns>Null where it is no IP address, as with Unix sockets.</returns>
-    public static IPEndPoint? Read(ReadOnlySpan<byte> name)
+    /// <returns>None where it is no IP address, as with Unix sockets.</returns>
+    public static RemoteName Read(ReadOnlySpan<byte> name)
     {
-        if (name.Length < 8) return null;
-        int port = BinaryPrimitives.ReadUInt16BigEndian(name[2..]);
+        if (name.Length < 8) return default;
+        var port = BinaryPrimitives.ReadUInt16BigEndian(name[2..]);
         return BitConverter.ToUInt16(name) switch
         {
-            IPv4Family => new(new IPAddress(name[4..8]), port),
-            IPv6Family when name.Length >= 28 => new(new IPAddress(name[8..24], BitConverter.ToUInt32(name[24..])), port),
-            _ => null,
+            IPv4Family => new(BitConverter.ToUInt32(name[4..]), port),
+            IPv6Family when name.Length >= 28 => new(new IPEndPoint(new IPAddress(name[8..24], BitConverter.ToUInt32(name[24..])), port)),
+            _ => default,
         };
     }
 
     /// <returns>The address that the socket is bound to, or null.</returns>
-    public static IPEndPoint? OfLocal(int socket)
+    public static EndPoint? OfLocal(int socket)
     {
         var name = stackalloc byte[MaxLength];
         uint length = MaxLength;
-        return Libc.GetName(socket, name, &length) == 0 ? Read(new(name, (int)Math.Min(length, MaxLength))) : null;
+        return Libc.GetName(socket, name, &length) == 0 ? Read(new(name, (int)Math.Min(length, MaxLength))).EndPoint : null;
     }
 }
