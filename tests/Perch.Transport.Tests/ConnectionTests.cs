@@ -120,13 +120,18 @@ public sealed class ConnectionTests
 
     [Theory]
     [Transports]
-    public async Task ConnectionId_TwoConnections_Differ(TransportKind kind)
+    public async Task ConnectionId_TwoConnections_DifferAndStay(TransportKind kind)
     {
         await using var host = await TransportHost.StartAsync(kind);
         var (first, _) = await host.ConnectAsync();
         var (second, _) = await host.ConnectAsync();
 
-        Assert.NotEqual(first.ConnectionId, second.ConnectionId);
+        var id = first.ConnectionId;
+        Assert.NotEqual(id, second.ConnectionId);
+        Assert.Equal(id, first.ConnectionId);
+        Assert.Equal(id, first.Features.Get<IConnectionIdFeature>()!.ConnectionId);
+        first.ConnectionId = "its own";
+        Assert.Equal("its own", first.Features.Get<IConnectionIdFeature>()!.ConnectionId);
     }
 
     [Theory]
@@ -220,6 +225,35 @@ public sealed class ConnectionTests
         await server.Transport.Output.CompleteAsync();
         await server.Transport.Input.CompleteAsync();
         await server.AwaitClosedAsync();
+    }
+
+    [Theory]
+    [Transports]
+    public async Task ConnectionClosed_IsReplaced_TheFeatureFollows(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, _) = await host.ConnectAsync();
+        using var other = new CancellationTokenSource();
+        server.ConnectionClosed = other.Token;
+        server.Items["key"] = 1;
+
+        Assert.Equal(other.Token, server.Features.Get<IConnectionLifetimeFeature>()!.ConnectionClosed);
+        Assert.Equal(1, server.Features.Get<IConnectionItemsFeature>()!.Items["key"]);
+        server.ConnectionClosed = CancellationToken.None;
+        Assert.Equal(CancellationToken.None, server.ConnectionClosed);
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ConnectionClosed_FirstAskedForAfterTheClose_IsCancelled(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, _) = await host.ConnectAsync();
+        server.Abort();
+        await server.DisposeAsync().AsTask().Soon();
+
+        Assert.True(server.ConnectionClosed.IsCancellationRequested);
+        Assert.Equal(server.ConnectionClosed, server.ConnectionClosed);
     }
 
     [Theory]

@@ -57,6 +57,35 @@ public sealed class RaceTests
     public Task Abort_WhileTheFirstWaitBegins_EndsIt() => MeetFirstWaitAsync(server => server.Abort(), flush => Assert.True(flush.IsCompleted));
 
     [Fact]
+    public async Task ConnectionClosed_FirstAskedForWhileItCloses_FiresOnce()
+    {
+        using var loops = new LoopGroup(1, NullLoggerFactory.Instance);
+        await using var listener = await ListenAsync(loops, bufferBytes: 4096);
+        for (var i = 0; i < 500; i++)
+        {
+            var (server, client) = await ConnectAsync(listener);
+            var fired = new SemaphoreSlim(0);
+            using var isReady = new ManualResetEventSlim();
+            var aborting = Task.Run(() =>
+            {
+                isReady.Set();
+                server.Abort();
+            });
+            Assert.True(isReady.Wait(TransportHost.Limit));
+            Thread.SpinWait(i % 250);
+            var token = server.ConnectionClosed;
+            await using var registration = token.Register(() => fired.Release());
+
+            Assert.True(await fired.WaitAsync(TransportHost.Limit));
+            await aborting.Soon();
+            client.Dispose();
+            await server.DisposeAsync().AsTask().Soon();
+            Assert.Equal(0, fired.CurrentCount);
+            Assert.Equal(token, server.ConnectionClosed);
+        }
+    }
+
+    [Fact]
     public async Task FlushAsync_WhileOneWaits_IsRefusedAndTheFirstGoesOn()
     {
         await using var host = await TransportHost.StartAsync(TransportKind.Direct);

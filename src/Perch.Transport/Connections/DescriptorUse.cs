@@ -1,14 +1,20 @@
+using System.Runtime.InteropServices;
+
 namespace Perch.Transport.Connections;
 
 /// <summary>
-/// Counts the system calls that are under way on a descriptor, so that it is closed behind the last of them: its number
+/// A descriptor. Counts the system calls that are under way on it, so that it is closed behind the last of them: its number
 /// may be another connection's at once. A mutable struct: kept in a field, never copied.
 /// </summary>
-internal struct DescriptorUse
+[StructLayout(LayoutKind.Auto)]
+internal struct DescriptorUse(int descriptor)
 {
     private const int Closing = int.MinValue;
 
     private int _state;
+
+    /// <summary>Its number.</summary>
+    public readonly int Descriptor => descriptor;
 
     public readonly bool IsClosing => Volatile.Read(in _state) < 0;
 

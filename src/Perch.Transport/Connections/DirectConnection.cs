@@ -43,12 +43,10 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private IDuplexPipe _transport;
     private string? _id;
     private IDictionary<object, object?>? _items;
-    private EndPoint? _localEndPoint;
-    private CancellationTokenSource? _closedSource;
-    private CancellationToken? _closedOverride;
+    private ClosedSignal _closedSignal;
     private TaskCompletionSource? _closed;
     private int _done;
-    private int _isToldClosed;
+    private volatile bool _isClosedReplaced;
     private volatile bool _isReset;
     private volatile bool _hasFailed;
     private bool _isLingering;
@@ -56,7 +54,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     public DirectConnection(int descriptor, in RemoteName remote, Loop loop, DirectListener listener)
     {
-        (Descriptor, _remote, Loop, _listener) = (descriptor, remote, loop, listener);
+        (_use, _remote, Loop, _listener) = (new(descriptor), remote, loop, listener);
         IsOnThreadPool = listener.Options.Scheduling == ContinuationScheduling.ThreadPool;
         TellsOfMore = listener.IsTcp;
         Reader = new(this);
@@ -64,7 +62,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         _transport = this;
     }
 
-    public int Descriptor { get; }
+    public int Descriptor => _use.Descriptor;
 
     public Loop Loop { get; }
 
@@ -122,14 +120,18 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     public override EndPoint? LocalEndPoint
     {
-        get => _localEndPoint ??= FindLocalEndPoint();
-        set => _localEndPoint = value;
+        get => base.LocalEndPoint ??= FindLocalEndPoint();
+        set => base.LocalEndPoint = value;
     }
 
     public override CancellationToken ConnectionClosed
     {
-        get => _closedOverride ?? ClosedToken();
-        set => _closedOverride = value;
+        get => _isClosedReplaced ? base.ConnectionClosed : _closedSignal.Token;
+        set
+        {
+            base.ConnectionClosed = value;
+            _isClosedReplaced = true;
+        }
     }
 
     long IConnectionProgressFeature.BytesReceived => Reader.BytesReceived;
@@ -175,7 +177,6 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     {
         await Reader.CompleteAsync();
         await Writer.CompleteAsync();
-        // The source of ConnectionClosed has no timer and no handle: there is nothing in it to dispose of.
         await ClosedAsync();
         await base.DisposeAsync();
     }
@@ -362,10 +363,10 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         if (!_isClosed) await closed.Task;
     }
 
-    /// <summary>Once: those who wait for the close go on, on the loop or where the scheduling says, and not within whatever closed it.</summary>
+    /// <summary>Those who wait for the close go on, on the loop or where the scheduling says, and not within whatever closed it.</summary>
     private void TellClosed()
     {
-        if (Interlocked.Exchange(ref _isToldClosed, 1) != 0 || Volatile.Read(ref _closedSource) is null) return;
+        if (!_closedSignal.Close()) return;
         if (IsOnThreadPool) ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.FireClosed(), this, preferLocal: false);
         else Loop.Post(this, LoopWork.Closed);
     }
@@ -374,23 +375,12 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     {
         try
         {
-            _closedSource!.Cancel();
+            _closedSignal.Fire();
         }
         catch (AggregateException exception)
         {
             _listener.OnCallbackThrew(exception);
         }
-    }
-
-    private CancellationToken ClosedToken()
-    {
-        if (Volatile.Read(ref _closedSource) is { } known) return known.Token;
-        if (Volatile.Read(ref _isToldClosed) != 0) return new(canceled: true);
-        var made = new CancellationTokenSource();
-        var source = Interlocked.CompareExchange(ref _closedSource, made, null) ?? made;
-        // It was closed in between, by one who saw no source.
-        if (Volatile.Read(ref _isToldClosed) != 0 && !source.IsCancellationRequested) source.Cancel();
-        return source.Token;
     }
 
     private EndPoint? FindLocalEndPoint()

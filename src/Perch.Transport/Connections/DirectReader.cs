@@ -16,7 +16,7 @@ namespace Perch.Transport.Connections;
 internal sealed class DirectReader(DirectConnection connection) : PipeReader, IValueTaskSource<ReadResult>
 {
     /// <summary>What it takes of memory, for the cache.</summary>
-    public const int ObjectBytes = 144;
+    public const int ObjectBytes = 152;
 
     /// <summary>Of whoever waits for a read, for the cache: the state of an asynchronous method.</summary>
     private const int WaiterBytes = 192;

@@ -18,7 +18,7 @@ internal sealed partial class Loop : IDisposable
     private const ulong WakeKey = 0;
 
     /// <summary>Of a source, for the cache.</summary>
-    private const int SourceBytes = 192;
+    private const int SourceBytes = 176;
 
     private readonly ILogger _logger;
     private readonly LoopWatch _watch;
