@@ -82,7 +82,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter
         _isCancelRequested = true;
         // A flush that makes a backlog after this has found none sees the request.
         Thread.MemoryBarrier();
-        _backlog?.EndWait();
+        _backlog?.CancelWait();
     }
 
     /// <summary>Sends what was written and not flushed, then this side's end. With an error the connection is reset, so that the peer does not take it for whole.</summary>

@@ -113,12 +113,13 @@ internal sealed class WriteBacklog(DirectConnection connection) : IValueTaskSour
         return new(this, _source.Version);
     }
 
-    /// <summary>Ends a flush that waits; the loop goes on to send.</summary>
-    public void EndWait()
+    /// <summary>Ends a flush that waits, and has it told of a cancellation that was requested; the loop goes on to send.</summary>
+    public void CancelWait()
     {
         lock (_lock)
         {
-            if (!_isWaiting) return;
+            // One that was told already waits no more: what waits now is the next.
+            if (!_isWaiting || !Writer.IsCancelRequested) return;
             _isWaiting = false;
         }
 
