@@ -32,6 +32,7 @@ public static class PerchServiceCollectionExtensions
         services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>, BlockMemoryPoolFactory>());
         services.AddSingleton<ProtocolRegistry>();
         services.AddSingleton<ConnectionRegistry>();
+        services.AddHostedService<TimeoutSweep>();
         services.AddSingleton<PerchMetrics>();
         services.AddSingleton<PipelineServices>();
         // Its threads start with the first endpoint that uses it.

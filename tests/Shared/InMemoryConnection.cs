@@ -5,6 +5,7 @@ using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
+using Perch.Connections;
 
 namespace Perch.Tests.Shared;
 
@@ -61,8 +62,10 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
 
     public void OnHeartbeat(Action<object> action, object state) => _heartbeats.Add((action, state));
 
+    /// <summary>A second is over: the timeouts are looked at, and Kestrel's heartbeat comes.</summary>
     public void Heartbeat()
     {
+        if (ConnectionState.Of(this) is { Timeouts: { } timeouts } served) timeouts.Check(served);
         foreach (var (action, state) in _heartbeats) action(state);
     }
 

@@ -30,6 +30,7 @@ internal static class LoggingSetup
             .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
             // It logs each probe that finds the server not ready: the answer says so, and what made it so was logged.
             .MinimumLevel.Override("Microsoft.Extensions.Diagnostics.HealthChecks", LogEventLevel.Fatal)
+            .Enrich.With<ConnectionEnricher>()
             .ReadFrom.Configuration(configuration, ReaderOptions(configuration));
         if (!NamesConsole(configuration))
         {

@@ -14,14 +14,16 @@ internal static class ByteCountMiddleware
     {
         var state = ConnectionState.Of(connection)!;
         if (connection.Features.Get<IConnectionProgressFeature>() is not { } progress) return CountAsync(connection, state, next);
-        state.Follow(progress);
+        state.Progress = progress;
         return next(connection);
     }
 
     private static async Task CountAsync(ConnectionContext connection, ConnectionState state, ConnectionDelegate next)
     {
         var transport = connection.Transport;
-        connection.Transport = new CountingTransport(transport, state);
+        var progress = new CountedProgress();
+        state.Progress = progress;
+        connection.Transport = new CountingTransport(transport, progress);
         try
         {
             await next(connection);
@@ -32,10 +34,10 @@ internal static class ByteCountMiddleware
         }
     }
 
-    private sealed class CountingTransport(IDuplexPipe inner, ConnectionState state) : IDuplexPipe
+    private sealed class CountingTransport(IDuplexPipe inner, CountedProgress progress) : IDuplexPipe
     {
-        public PipeReader Input { get; } = new CountingPipeReader(inner.Input, state);
+        public PipeReader Input { get; } = new CountingPipeReader(inner.Input, progress);
 
-        public PipeWriter Output { get; } = new CountingPipeWriter(inner.Output, state);
+        public PipeWriter Output { get; } = new CountingPipeWriter(inner.Output, progress);
     }
 }

@@ -20,7 +20,7 @@ internal static class ConnectionPipeline
         traffic.MeterBy(services.Metrics.MessageDuration);
         var outcome = new OutcomeMiddleware(traffic, services, hasStream: true, leave);
         var admission = new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards);
-        var timeouts = new TimeoutMiddleware(endpoint.Guards, endpoint.Protocol.ServerSpeaksFirst, services.Time);
+        var timeouts = new ConnectionTimeouts(endpoint.Guards, endpoint.Protocol.ServerSpeaksFirst, services.Time);
 
         return Compose(handler.OnConnectedAsync,
             outcome.OnConnectionAsync,

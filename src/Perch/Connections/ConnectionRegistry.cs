@@ -20,6 +20,12 @@ internal sealed class ConnectionRegistry(TimeProvider time)
 
     public IEnumerable<ConnectionState> Live() => _traffic.Values.SelectMany(traffic => traffic.Live());
 
+    /// <summary>Ends the connections that have stood still for too long. On one thread at a time.</summary>
+    public void CheckTimeouts()
+    {
+        foreach (var (_, traffic) in _traffic) traffic.CheckTimeouts();
+    }
+
     /// <summary>The last ends, newest first.</summary>
     public EndedConnection[] Recent()
     {

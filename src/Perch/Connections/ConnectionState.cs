@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -9,28 +10,31 @@ namespace Perch.Connections;
 
 /// <summary>
 /// One connection while it lives. The counters are written by the connection's own reads and flushes and read by the
-/// heartbeat and by scrapes without a lock: each is one aligned word that only grows, so a reader sees an old value at worst.
+/// timeouts and by scrapes without a lock: each is one aligned word that only grows, so a reader sees an old value at worst.
 /// </summary>
 internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
 {
     private const int Unset = -1;
 
-    private readonly ConnectionContext _connection;
     private int _outcome = Unset;
     private string? _peer;
-    private IConnectionProgressFeature? _progress;
+    private PipeReader? _readOnDrain;
+    private ConnectionActivity _lastActivity;
 
     public ConnectionState(ConnectionContext connection, EndpointTraffic traffic, TimeProvider time)
     {
-        _connection = connection;
+        Connection = connection;
         Traffic = traffic;
         Owner = connection.Features.Get<Endpoint>();
         Draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
         StartedAt = time.GetUtcNow();
         StartTimestamp = time.GetTimestamp();
+        (_lastActivity.BytesSince, _lastActivity.FlushSince) = (StartTimestamp, StartTimestamp);
     }
 
-    public string Id => _connection.ConnectionId;
+    public ConnectionContext Connection { get; }
+
+    public string Id => Connection.ConnectionId;
 
     public EndpointTraffic Traffic { get; }
 
@@ -44,62 +48,52 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
 
     string IHandlerPeer.Endpoint => Traffic.Endpoint;
 
-    IPEndPoint? IHandlerPeer.Remote => _connection.RemoteEndPoint as IPEndPoint;
+    IPEndPoint? IHandlerPeer.Remote => Connection.RemoteEndPoint as IPEndPoint;
 
-    CancellationToken IHandlerPeer.Aborted => _connection.ConnectionClosed;
+    CancellationToken IHandlerPeer.Aborted => Connection.ConnectionClosed;
+
+    string IPerchConnectionFeature.ConnectionId => Id;
 
     string IPerchConnectionFeature.Endpoint => Traffic.Endpoint;
 
     string IPerchConnectionFeature.Protocol => Traffic.Protocol;
 
     /// <summary>Made when it is first asked for: most idle connections are never told of.</summary>
-    public string Peer => _peer ??= Describe(_connection.RemoteEndPoint);
+    public string Peer => _peer ??= Describe(Connection.RemoteEndPoint);
 
     public DateTimeOffset StartedAt { get; }
 
     public long StartTimestamp { get; }
 
-    public long BytesReceived
-    {
-        get => _progress?.BytesReceived ?? field;
-        set;
-    }
+    /// <summary>What has gone over it; null before anything can have.</summary>
+    public IConnectionProgressFeature? Progress { get; set; }
 
-    public long BytesSent
-    {
-        get => _progress?.BytesSent ?? field;
-        set;
-    }
+    public long BytesReceived => Progress?.BytesReceived ?? 0;
+
+    public long BytesSent => Progress?.BytesSent ?? 0;
 
     public long Messages { get; set; }
 
     /// <summary>The handler waits for the peer to send.</summary>
-    public bool ReadPending
-    {
-        get => _progress?.IsReadPending ?? field;
-        set;
-    }
+    public bool ReadPending => Progress?.IsReadPending ?? false;
 
     /// <summary>Odd while a flush waits for the peer to read; every such wait has a number of its own.</summary>
-    public int FlushWaits
-    {
-        get => _progress?.FlushWaits ?? field;
-        private set;
-    }
+    public int FlushWaits => Progress?.FlushWaits ?? 0;
 
     /// <summary>The peer's end of stream was read.</summary>
-    public bool PeerClosed
-    {
-        get => _progress?.HasPeerEnded ?? field;
-        set;
-    }
+    public bool PeerClosed => Progress?.HasPeerEnded ?? false;
 
     /// <summary>A flush found that nobody reads any more.</summary>
-    public bool PeerGone
-    {
-        get => _progress?.HasPeerLeft ?? field;
-        set;
-    }
+    public bool PeerGone => Progress?.HasPeerLeft ?? false;
+
+    /// <summary>Those that hold for it; null where none do.</summary>
+    public ConnectionTimeouts? Timeouts { get; set; }
+
+    /// <summary>The timeouts' own.</summary>
+    public ref ConnectionActivity LastActivity => ref _lastActivity;
+
+    /// <summary>The place among the live connections of its endpoint, which is theirs to give; less than zero without one.</summary>
+    public int Place { get; set; } = -1;
 
     /// <summary>The connection was gone before the handler threw, and not by the close that followed.</summary>
     public bool GoneBeforeFault { get; set; }
@@ -122,19 +116,39 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
     /// <returns>The state that the pipeline has given a connection; null outside the host.</returns>
     public static ConnectionState? Of(ConnectionContext connection) => connection.Features.Get<IPerchConnectionFeature>() as ConnectionState;
 
-    /// <summary>Has a transport that counts by itself tell the counters, and whether something waits for the peer.</summary>
-    public void Follow(IConnectionProgressFeature progress) => _progress = progress;
+    /// <summary>
+    /// A read that waits when the endpoint drains returns, and so does the next one, so that an idle connection ends at once. It costs
+    /// no registration: who drains the endpoint goes through its connections.
+    /// </summary>
+    public void CancelReadOnDrain(PipeReader input)
+    {
+        if (Owner is null)
+        {
+            Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), input);
+            return;
+        }
 
-    public void BeginFlushWait() => FlushWaits |= 1;
+        _readOnDrain = input;
+        // The drain may have gone through the connections before.
+        Interlocked.MemoryBarrier();
+        if (Owner.IsDraining) Drain();
+    }
 
-    public void EndFlushWait() => FlushWaits += FlushWaits & 1;
+    /// <summary>The endpoint drains: a read that was to be cancelled then is.</summary>
+    public void Drain()
+    {
+        if (Volatile.Read(ref _readOnDrain) is not { } input) return;
+        // Who is woken is to see why, whether or not Kestrel has come to this connection.
+        Connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        input.CancelPendingRead();
+    }
 
     /// <summary>Names the outcome and takes the socket away; the handler sees an aborted connection.</summary>
     public void Abort(ConnectionOutcome outcome)
     {
         // A handler that was done has named its end before the peer took the last bytes; it did not come to that.
         if (!TrySetOutcome(outcome)) Interlocked.CompareExchange(ref _outcome, (int)outcome, (int)ConnectionOutcome.Completed);
-        _connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
+        Connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
     }
 
     private static string Describe(EndPoint? peer) => peer switch

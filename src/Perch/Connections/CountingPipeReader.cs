@@ -5,7 +5,7 @@ using System.Runtime.CompilerServices;
 namespace Perch.Connections;
 
 /// <summary>A reader that counts each byte once, when the handler first sees it.</summary>
-internal sealed class CountingPipeReader(PipeReader inner, ConnectionState state) : PipeReader
+internal sealed class CountingPipeReader(PipeReader inner, CountedProgress progress) : PipeReader
 {
     private ReadOnlySequence<byte> _buffer;
     private long _unread;
@@ -43,14 +43,14 @@ internal sealed class CountingPipeReader(PipeReader inner, ConnectionState state
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> read)
     {
-        state.ReadPending = true;
+        progress.IsReadPending = true;
         try
         {
             return Count(await read);
         }
         finally
         {
-            state.ReadPending = false;
+            progress.IsReadPending = false;
         }
     }
 
@@ -58,9 +58,9 @@ internal sealed class CountingPipeReader(PipeReader inner, ConnectionState state
     {
         _buffer = result.Buffer;
         var length = _buffer.Length;
-        state.BytesReceived += length - _unread;
+        progress.BytesReceived += length - _unread;
         _unread = length;
-        if (result.IsCompleted) state.PeerClosed = true;
+        if (result.IsCompleted) progress.HasPeerEnded = true;
         return result;
     }
 }

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Perch.Connections;
 
 /// <summary>A writer that counts what it is given, and notes when a flush waits for the peer to read.</summary>
-internal sealed class CountingPipeWriter(PipeWriter inner, ConnectionState state) : PipeWriter
+internal sealed class CountingPipeWriter(PipeWriter inner, CountedProgress progress) : PipeWriter
 {
     public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
 
@@ -12,7 +12,7 @@ internal sealed class CountingPipeWriter(PipeWriter inner, ConnectionState state
 
     public override void Advance(int bytes)
     {
-        state.BytesSent += bytes;
+        progress.BytesSent += bytes;
         inner.Advance(bytes);
     }
 
@@ -25,7 +25,7 @@ internal sealed class CountingPipeWriter(PipeWriter inner, ConnectionState state
 
     public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
     {
-        state.BytesSent += source.Length;
+        progress.BytesSent += source.Length;
         return Note(inner.WriteAsync(source, cancellationToken));
     }
 
@@ -43,20 +43,20 @@ internal sealed class CountingPipeWriter(PipeWriter inner, ConnectionState state
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<FlushResult> WaitAsync(ValueTask<FlushResult> flush)
     {
-        state.BeginFlushWait();
+        progress.BeginFlushWait();
         try
         {
             return Note(await flush);
         }
         finally
         {
-            state.EndFlushWait();
+            progress.EndFlushWait();
         }
     }
 
     private FlushResult Note(FlushResult result)
     {
-        if (result.IsCompleted) state.PeerGone = true;
+        if (result.IsCompleted) progress.HasPeerLeft = true;
         return result;
     }
 }

@@ -11,7 +11,7 @@ namespace Perch.Connections;
 internal sealed class EndpointTraffic(string endpoint, string protocol)
 {
     private readonly Lock _lock = new();
-    private readonly HashSet<ConnectionState> _live = [];
+    private readonly LiveConnections _live = new();
     private readonly long[] _ended = new long[Enum.GetValues<ConnectionOutcome>().Length];
     private long _accepted;
     private long _received;
@@ -68,7 +68,17 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
 
     public ConnectionState[] Live()
     {
-        lock (_lock) return [.. _live];
+        lock (_lock) return _live.All().ToArray();
+    }
+
+    public void CheckTimeouts()
+    {
+        var live = _live.Glance();
+        // From the end, which is where the one comes from that takes the place of one that is cut.
+        for (var i = live.Length - 1; i >= 0; i--)
+        {
+            if (live[i] is { } connection) connection.Timeouts?.Check(connection);
+        }
     }
 
     public TrafficTotals Totals()
@@ -86,7 +96,7 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
                 };
             }
 
-            foreach (var connection in _live)
+            foreach (var connection in _live.All())
             {
                 totals = totals with
                 {

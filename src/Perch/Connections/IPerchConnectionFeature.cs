@@ -7,6 +7,9 @@ namespace Perch.Connections;
 /// </summary>
 public interface IPerchConnectionFeature
 {
+    /// <summary>The same in every log line about the connection, and in <c>GET /connections</c>.</summary>
+    string ConnectionId { get; }
+
     /// <summary>The endpoint's name in the configuration.</summary>
     string Endpoint { get; }
 

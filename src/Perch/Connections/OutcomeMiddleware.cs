@@ -15,32 +15,12 @@ namespace Perch.Connections;
 /// <param name="leave">Called when a connection has ended.</param>
 internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, PipelineServices services, bool hasStream, Func<ValueTask> leave)
 {
-    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        try
-        {
-            var state = new ConnectionState(connection, traffic, services.Time);
-            traffic.Add(state);
-            connection.Features.Set<IPerchConnectionFeature>(state);
-            using var scope = services.Logger.BeginScope(new ConnectionLogScope(state));
-            Exception? fault = null;
-            try
-            {
-                await next(connection);
-            }
-            catch (Exception exception)
-            {
-                fault = exception;
-            }
-
-            if (hasStream && state.IsAdmitted) fault = await CloseAsync(connection, state, fault);
-            AdmissionMiddleware.Release(services.Registry, state);
-            Conclude(state, fault);
-        }
-        finally
-        {
-            await leave();
-        }
+        var state = new ConnectionState(connection, traffic, services.Time);
+        traffic.Add(state);
+        connection.Features.Set<IPerchConnectionFeature>(state);
+        return ServeAsync(state, next);
     }
 
     /// <summary>Takes a connection out of the registry; also called for one whose handler never returned from an abort.</summary>
@@ -52,6 +32,36 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
         if (!services.Logger.IsEnabled(level)) return;
         Log.Ended(services.Logger, level, ended.Id, ended.Endpoint, ended.Protocol, ended.Peer, ended.Outcome,
             ended.Duration.TotalSeconds, ended.BytesReceived, ended.BytesSent, ended.Messages);
+    }
+
+    private async Task ServeAsync(ConnectionState state, ConnectionDelegate next)
+    {
+        PerchConnection.Enter(state);
+        Exception? fault = null;
+        try
+        {
+            await next(state.Connection);
+        }
+        catch (Exception exception)
+        {
+            fault = exception;
+        }
+
+        await EndAsync(state, fault);
+    }
+
+    private async Task EndAsync(ConnectionState state, Exception? fault)
+    {
+        try
+        {
+            if (hasStream && state.IsAdmitted) fault = await CloseAsync(state.Connection, state, fault);
+            AdmissionMiddleware.Release(services.Registry, state);
+            Conclude(state, fault);
+        }
+        finally
+        {
+            await leave();
+        }
     }
 
     /// <returns>Why it did not end well; null where it did.</returns>

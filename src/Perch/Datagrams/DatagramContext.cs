@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Net;
 using Perch.Connections;
 using Perch.Messages;
@@ -74,6 +75,8 @@ public sealed class DatagramContext : IHandlerPeer
     CancellationToken IHandlerPeer.Draining => _server.Draining;
 
     CancellationToken IHandlerPeer.Aborted => _server.Aborted;
+
+    void IHandlerPeer.CancelReadOnDrain(PipeReader input) => throw new NotSupportedException("A datagram has no stream to read.");
 
     void IHandlerPeer.CountMessages(int count)
     {

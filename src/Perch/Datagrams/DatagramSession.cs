@@ -14,6 +14,7 @@ public sealed class DatagramSession
     private readonly SessionChannel _channel;
     private readonly DatagramServer _server;
     private readonly ReturnAddress _asked;
+    private readonly CountedProgress _progress = new();
     private ConnectionState? _state;
     private long _budget;
 
@@ -66,7 +67,7 @@ public sealed class DatagramSession
     public async ValueTask<DatagramReceived> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         var received = await _channel.ReceiveAsync(buffer, cancellationToken);
-        State.BytesReceived += received.Length;
+        _progress.BytesReceived += received.Length;
         if (_channel is OwnPort) _server.Traffic.AddReceived(1, 0);
         if (received.From.Peer == Peer) _budget += received.From.Budget;
         return received;
@@ -100,7 +101,7 @@ public sealed class DatagramSession
         if (!IsPeerConfirmed) throw new InvalidOperationException("Several datagrams are sent to a confirmed peer only.");
         var passed = _channel.Send(_asked, payloads, each, out var refused);
         if (refused > 0) _server.Traffic.Drop(DropReason.Send, refused);
-        State.BytesSent += Math.Min((long)passed * each, payloads.Length);
+        _progress.BytesSent += Math.Min((long)passed * each, payloads.Length);
         _server.Traffic.AddSent(passed - refused, 0);
         return passed;
     }
@@ -112,6 +113,9 @@ public sealed class DatagramSession
     /// <inheritdoc cref="IPerchConnectionFeature.TrySetOutcome"/>
     public bool TrySetOutcome(ConnectionOutcome outcome) => State.TrySetOutcome(outcome);
 
+    /// <summary>Called before the session is served.</summary>
+    internal void Begin() => State.Progress = _progress;
+
     private ConnectionState State => _state ??= ConnectionState.Of(_connection)!;
 
     private bool Send(in ReturnAddress to, ReadOnlySpan<byte> payload)
@@ -122,7 +126,7 @@ public sealed class DatagramSession
             return false;
         }
 
-        State.BytesSent += payload.Length;
+        _progress.BytesSent += payload.Length;
         _server.Traffic.AddSent(1, 0);
         return true;
     }

@@ -31,6 +31,7 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
         connection.Serve = () =>
         {
             connection.Rejected = null;
+            session.Begin();
             return serve(session);
         };
         server.Hold();

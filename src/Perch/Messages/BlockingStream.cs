@@ -14,7 +14,6 @@ internal sealed class BlockingStream : Stream
     private readonly PipeReader _input;
     private readonly PipeWriter _output;
     private readonly BlockingContext _context;
-    private readonly CancellationTokenRegistration _drain;
     private int _readTimeout;
     private int _writeTimeout;
 
@@ -23,7 +22,7 @@ internal sealed class BlockingStream : Stream
         (_input, _output, _context) = (transport.Input, transport.Output, context);
         ReadTimeout = Milliseconds(readTimeout);
         WriteTimeout = Milliseconds(writeTimeout);
-        _drain = context.Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), _input);
+        context.CancelReadOnDrain(_input);
     }
 
     public override bool CanRead => true;
@@ -102,12 +101,6 @@ internal sealed class BlockingStream : Stream
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
     public override void SetLength(long value) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing) _drain.Dispose();
-        base.Dispose(disposing);
-    }
 
     private ReadResult WaitRead()
     {

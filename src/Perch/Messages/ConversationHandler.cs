@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 using Perch.Connections;
 
@@ -23,7 +22,7 @@ public abstract class ConversationHandler<TOptions>(TOptions options) : Connecti
         var context = new ConversationContext(connection);
         var output = connection.Transport.Output;
         using var incoming = new IncomingMessages(connection, context, Options);
-        await using var drain = context.Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Transport.Input);
+        context.CancelReadOnDrain(connection.Transport.Input);
         await using var replies = ConverseAsync(incoming, context).GetAsyncEnumerator(context.Aborted);
         try
         {

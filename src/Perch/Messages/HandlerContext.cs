@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Perch.Connections;
@@ -30,6 +31,9 @@ public abstract class HandlerContext
 
     /// <summary>Cancelled when the connection is gone, on UDP when the drain's time is over: nothing can be read or sent any more.</summary>
     public CancellationToken Aborted => _peer.Aborted;
+
+    /// <inheritdoc cref="IHandlerPeer.CancelReadOnDrain"/>
+    internal void CancelReadOnDrain(PipeReader input) => _peer.CancelReadOnDrain(input);
 
     internal void CountMessages(int count) => _peer.CountMessages(count);
 

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -18,6 +19,9 @@ internal interface IHandlerPeer
 
     CancellationToken Aborted { get; }
 
+    /// <summary>Has a read of a connection return when the endpoint drains: the one that waits, or else the next.</summary>
+    void CancelReadOnDrain(PipeReader input);
+
     void CountMessages(int count);
 
     void SetOutcome(ConnectionOutcome outcome);
@@ -37,6 +41,8 @@ internal sealed class ConnectionPeer(ConnectionContext connection) : IHandlerPee
     public CancellationToken Draining { get; } = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
 
     public CancellationToken Aborted => connection.ConnectionClosed;
+
+    public void CancelReadOnDrain(PipeReader input) => Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), input);
 
     public void CountMessages(int count)
     {

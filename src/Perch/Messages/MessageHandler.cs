@@ -22,30 +22,13 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
     int IMessageDatagrams.MaxMessageBytes => Options.MaxMessageBytes;
 
     /// <inheritdoc/>
-    public sealed override async Task OnConnectedAsync(ConnectionContext connection)
+    public sealed override Task OnConnectedAsync(ConnectionContext connection)
     {
         var context = new MessageContext(connection, Options);
-        var transport = connection.Transport;
-        // A read that waits when the drain begins returns, so that an idle connection ends at once.
-        using var drain = context.Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), transport.Input);
-        try
-        {
-            await OnOpenAsync(context);
-            if (!await Replies.FlushAsync(transport.Output)) return;
-            while (!context.IsClosed)
-            {
-                var read = await transport.Input.ReadAsync();
-                if (!await HandleAsync(context, transport, read)) return;
-            }
-        }
-        catch (ProtocolException error)
-        {
-            // It is sent when the output is completed.
-            WriteError(context, error);
-            throw;
-        }
+        // An idle connection ends at once.
+        context.CancelReadOnDrain(connection.Transport.Input);
+        return ServeAsync(context, connection.Transport);
     }
-
     /// <summary>Handles one message.</summary>
     /// <param name="context">The peer, and where to reply.</param>
     /// <param name="message">The message without its framing; valid until the returned task ends.</param>
@@ -68,6 +51,33 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
     }
 
     void IMessageDatagrams.WriteDatagramError(MessageContext context, ProtocolException error) => WriteError(context, error);
+
+    /// <remarks>What is kept here while a read waits is what an idle connection costs: it is little.</remarks>
+    private async Task ServeAsync(MessageContext context, IDuplexPipe transport)
+    {
+        try
+        {
+            if (!await OpenAsync(context, transport.Output)) return;
+            while (!context.IsClosed)
+            {
+                var read = await transport.Input.ReadAsync();
+                if (!await HandleAsync(context, transport, read)) return;
+            }
+        }
+        catch (ProtocolException error)
+        {
+            // It is sent when the output is completed.
+            WriteError(context, error);
+            throw;
+        }
+    }
+
+    /// <returns>False where the peer is gone.</returns>
+    private async ValueTask<bool> OpenAsync(MessageContext context, PipeWriter output)
+    {
+        await OnOpenAsync(context);
+        return await Replies.FlushAsync(output);
+    }
 
     private async ValueTask OnDatagramAsync(ValueTask opening, MessageContext context, ReadOnlySequence<byte> message)
     {

@@ -37,6 +37,8 @@ internal sealed class ServerSettings
 
     public string Log { get; set; } = "Information";
 
+    public string LogFormat { get; set; } = "Text";
+
     public ServerSettings With(string endpoint, [StringSyntax(StringSyntaxAttribute.Json)] string json)
     {
         Endpoints[endpoint] = json;
@@ -62,6 +64,7 @@ internal sealed class ServerSettings
         },
         Kestrel = new { Endpoints = new { Admin = new { Url = AdminUrl } } },
         Admin = new { ApiKey },
+        Logging = new { Format = LogFormat },
         Serilog = new { MinimumLevel = new { Default = Log, Override = LogOverrides } },
     });
 }

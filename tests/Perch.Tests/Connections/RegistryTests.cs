@@ -43,7 +43,7 @@ public sealed class RegistryTests
     {
         var started = _time.GetUtcNow();
         var connection = Add("id");
-        (connection.BytesReceived, connection.BytesSent, connection.Messages) = (1, 2, 3);
+        (connection.Progress, connection.Messages) = (new CountedProgress { BytesReceived = 1, BytesSent = 2 }, 3);
         _time.Advance(TimeSpan.FromSeconds(5));
 
         Assert.Equal(
@@ -64,8 +64,8 @@ public sealed class RegistryTests
     public void Totals_LiveAndEnded_AreSummed()
     {
         var (live, ended) = (Add(), Add());
-        (live.BytesReceived, live.BytesSent, live.Messages) = (1, 2, 3);
-        (ended.BytesReceived, ended.BytesSent, ended.Messages) = (10, 20, 30);
+        (live.Progress, live.Messages) = (new CountedProgress { BytesReceived = 1, BytesSent = 2 }, 3);
+        (ended.Progress, ended.Messages) = (new CountedProgress { BytesReceived = 10, BytesSent = 20 }, 30);
         _registry.End(ended, ConnectionOutcome.Completed);
 
         var totals = Traffic.Totals();
@@ -91,7 +91,7 @@ public sealed class RegistryTests
             {
                 var connection = new ConnectionState(context, Traffic, _time);
                 Traffic.Add(connection);
-                (connection.BytesReceived, connection.BytesSent, connection.Messages) = (1, 1, 1);
+                (connection.Progress, connection.Messages) = (new CountedProgress { BytesReceived = 1, BytesSent = 1 }, 1);
                 _registry.End(connection, ConnectionOutcome.Completed);
             }
         });

@@ -22,6 +22,21 @@ public sealed class TimeoutTests : IDisposable
     public void Dispose() => _pipeline.Dispose();
 
     [Fact]
+    public async Task Sweep_ManyConnections_EndsThoseThatStoodStillAndNoOther()
+    {
+        InMemoryConnection[] connections = [.. Enumerable.Range(0, 40).Select(_ => new InMemoryConnection(pauseThreshold: 64, PipeScheduler.Inline))];
+        var serving = connections.Select(connection => _pipeline.ServeAsync(EchoAsync, connection)).ToArray();
+        foreach (var connection in connections.Take(20)) await connection.SendAsync("x");
+        _pipeline.Time.Advance(Minute);
+        _pipeline.Registry.CheckTimeouts();
+
+        await Task.WhenAll(serving.Skip(20)).Soon();
+        Assert.All(serving.Take(20), task => Assert.False(task.IsCompleted));
+        Assert.All(_pipeline.Registry.Recent(), ended => Assert.Equal(ConnectionOutcome.FirstByteTimeout, ended.Outcome));
+        Assert.Equal((20, 20), (_pipeline.Registry.Recent().Length, _pipeline.Totals.Active));
+    }
+
+    [Fact]
     public async Task Heartbeat_NoFirstByte_FirstByteTimeout()
     {
         var serving = _pipeline.ServeAsync(EchoAsync, _connection);
