@@ -15,6 +15,8 @@ internal sealed class IdleComparison(LoadGenerator generator, int to, TimeSpan s
 
     private static readonly int[] Counts = [1000, 5000, 10_000, 15_000, 50_000, 100_000, 200_000, 500_000, 1_000_000];
 
+    private const int WarmUps = 4;
+
     private static readonly BenchCase Load = new("idle", 1);
 
     private readonly List<int> _counts = [];
@@ -79,6 +81,7 @@ internal sealed class IdleComparison(LoadGenerator generator, int to, TimeSpan s
     private async Task<(double Slope, double Last)> MeasureAsync(string name, bool exchange)
     {
         using var server = await ServerProcess.StartAsync(name, patient: true);
+        await WarmUpAsync(server);
         using var load = new IdleLoad(generator, server, IdleLimits.OfProcess);
         var memory = new List<double>();
         foreach (var count in _counts)
@@ -92,16 +95,39 @@ internal sealed class IdleComparison(LoadGenerator generator, int to, TimeSpan s
         return (Slope(memory), memory[^1]);
     }
 
+    /// <summary>
+    /// Connections that come, exchange a message and go, until a runtime that compiles as it goes has compiled what serves them: that
+    /// memory is no connection's.
+    /// </summary>
+    private async Task WarmUpAsync(ServerProcess server)
+    {
+        var before = server.Descriptors;
+        for (var round = 0; round < WarmUps; round++)
+        {
+            using (var load = new IdleLoad(generator, server, IdleLimits.OfProcess))
+            {
+                await load.OpenAsync(_counts[0]);
+                await load.ExchangeAsync(_counts[0]);
+            }
+
+            await WaitForAsync(server, () => server.Descriptors <= before + (_counts[0] / 10));
+        }
+    }
+
     /// <summary>The system takes connections before the server does.</summary>
     private async Task WaitForAsync(ServerProcess server, int count)
     {
-        for (var started = Stopwatch.GetTimestamp(); server.Descriptors < count;)
+        await WaitForAsync(server, () => server.Descriptors >= count);
+        await Task.Delay(settle);
+    }
+
+    private static async Task WaitForAsync(ServerProcess server, Func<bool> condition)
+    {
+        for (var started = Stopwatch.GetTimestamp(); !condition();)
         {
-            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromMinutes(1)) throw new InvalidOperationException($"{server.Name} holds {server.Descriptors} of {count} connections.");
+            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromMinutes(1)) throw new InvalidOperationException($"{server.Name} has come to {server.Descriptors} connections only.");
             await Task.Delay(TimeSpan.FromMilliseconds(100));
         }
-
-        await Task.Delay(settle);
     }
 
     /// <summary>Least squares.</summary>
