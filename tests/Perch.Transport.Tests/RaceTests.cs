@@ -56,6 +56,52 @@ public sealed class RaceTests
     [Fact]
     public Task Abort_WhileTheFirstWaitBegins_EndsIt() => MeetFirstWaitAsync(server => server.Abort(), flush => Assert.True(flush.IsCompleted));
 
+    /// <remarks>The loop takes a read from its wait because there are bytes, and finds that it is cancelled.</remarks>
+    [Fact]
+    public async Task CancelPendingRead_WhileBytesCome_TheNextReadHasThem()
+    {
+        using var loops = new LoopGroup(1, NullLoggerFactory.Instance);
+        await using var listener = await ListenAsync(loops, bufferBytes: 4096);
+        var (server, client) = await ConnectAsync(listener);
+        var input = server.Transport.Input;
+        using var go = new Barrier(2);
+        var isOver = false;
+        var cancelling = Task.Factory.StartNew(
+            () =>
+            {
+                for (var i = 0; ; i++)
+                {
+                    go.SignalAndWait(TransportHost.Limit);
+                    if (Volatile.Read(ref isOver)) return;
+                    Thread.SpinWait(i % 400);
+                    input.CancelPendingRead();
+                    go.SignalAndWait(TransportHost.Limit);
+                }
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        for (var i = 0; i < 20_000; i++)
+        {
+            var reading = input.ReadAsync().AsTask();
+            go.SignalAndWait(TransportHost.Limit);
+            client.Send("x"u8);
+            go.SignalAndWait(TransportHost.Limit);
+            var read = await reading.Soon();
+            while (read.Buffer.IsEmpty)
+            {
+                input.AdvanceTo(read.Buffer.End);
+                read = await input.ReadAsync().Soon();
+            }
+
+            input.AdvanceTo(read.Buffer.End);
+        }
+
+        Volatile.Write(ref isOver, true);
+        go.SignalAndWait(TransportHost.Limit);
+        await cancelling.Soon();
+        client.Dispose();
+        await server.DisposeAsync().AsTask().Soon();
+    }
+
     [Fact]
     public async Task ConnectionClosed_FirstAskedForWhileItCloses_FiresOnce()
     {

@@ -158,8 +158,11 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
             var isWaiting = (state & Waiting) != 0;
             var next = isWaiting ? Receiving : state | Edge;
             if (next != state && Interlocked.CompareExchange(ref _state, next, state) != state) continue;
-            if (isWaiting) Continue();
-            return isWaiting;
+            if (!isWaiting) return false;
+            // A read that was cancelled at the same time ends without having looked: the next one does.
+            _mayHaveMore = true;
+            Continue();
+            return true;
         }
     }
 
