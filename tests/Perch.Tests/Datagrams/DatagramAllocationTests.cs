@@ -13,7 +13,10 @@ public sealed class AloneCollection;
 [Collection(nameof(DatagramAllocationTests))]
 public sealed class DatagramAllocationTests(ITestOutputHelper output)
 {
-    private const int Messages = 50_000;
+    private const int Messages = 10_000;
+
+    /// <summary>What is allocated for each message shows in every one; what another program on the machine brings about, not.</summary>
+    private const int Rounds = 5;
 
 #if DEBUG
     private const string? NotHere = "a Debug build allocates for every async call: dotnet test -c Release";
@@ -38,10 +41,15 @@ public sealed class DatagramAllocationTests(ITestOutputHelper output)
             $$""" "Address": "{{bound}}", "Guards": { "RepliesPerSecond": 100000000 } """);
         using var socket = new Socket(IPAddress.Parse(asked).AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         socket.Connect(new IPEndPoint(IPAddress.Parse(asked), host.Port()));
-        Exchange(socket, burst, Messages / 5);
-        var before = GC.GetTotalAllocatedBytes(precise: true);
         Exchange(socket, burst, Messages);
-        var each = (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Messages;
+        var each = double.MaxValue;
+        for (var round = 0; round < Rounds; round++)
+        {
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            Exchange(socket, burst, Messages);
+            each = Math.Min(each, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Messages);
+        }
+
         output.WriteLine($"{burst} at once: {each:0.000} bytes a datagram");
         // Less than the smallest object; the rest of the process is not quite still.
         Assert.InRange(each, 0, 4);
