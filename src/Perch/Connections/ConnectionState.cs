@@ -16,8 +16,8 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
 {
     private const int Unset = -1;
 
+    private readonly DateTime _startedAt;
     private int _outcome = Unset;
-    private string? _peer;
     private PipeReader? _readOnDrain;
     private ConnectionActivity _lastActivity;
 
@@ -26,8 +26,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
         Connection = connection;
         Traffic = traffic;
         Owner = connection.Features.Get<Endpoint>();
-        Draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
-        StartedAt = time.GetUtcNow();
+        _startedAt = time.GetUtcNow().UtcDateTime;
         StartTimestamp = time.GetTimestamp();
         (_lastActivity.BytesSince, _lastActivity.FlushSince) = (StartTimestamp, StartTimestamp);
     }
@@ -42,7 +41,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
     public Endpoint? Owner { get; }
 
     /// <summary>Cancelled when the endpoint drains.</summary>
-    public CancellationToken Draining { get; }
+    public CancellationToken Draining => Lifetime?.ConnectionClosedRequested ?? CancellationToken.None;
 
     string IHandlerPeer.ConnectionId => Id;
 
@@ -58,10 +57,10 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
 
     string IPerchConnectionFeature.Protocol => Traffic.Protocol;
 
-    /// <summary>Made when it is first asked for: most idle connections are never told of.</summary>
-    public string Peer => _peer ??= Describe(Connection.RemoteEndPoint);
+    /// <summary>Made anew by each call: most idle connections are never told of.</summary>
+    public string Peer => Describe(Connection.RemoteEndPoint);
 
-    public DateTimeOffset StartedAt { get; }
+    public DateTimeOffset StartedAt => new(_startedAt);
 
     public long StartTimestamp { get; }
 
@@ -109,6 +108,8 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
     /// <summary>Counted against the caps.</summary>
     public bool IsAdmitted { get; set; }
 
+    private IConnectionLifetimeNotificationFeature? Lifetime => Connection.Features.Get<IConnectionLifetimeNotificationFeature>();
+
     void IHandlerPeer.CountMessages(int count) => Messages += count;
 
     void IHandlerPeer.SetOutcome(ConnectionOutcome outcome) => TrySetOutcome(outcome);
@@ -139,7 +140,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
     {
         if (Volatile.Read(ref _readOnDrain) is not { } input) return;
         // Who is woken is to see why, whether or not Kestrel has come to this connection.
-        Connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        Lifetime?.RequestClose();
         input.CancelPendingRead();
     }
 
