@@ -112,7 +112,7 @@ internal sealed class IdleComparison(LoadGenerator generator, int to, TimeSpan s
                 await load.ExchangeAsync(WarmUpConnections);
             }
 
-            await WaitForAsync(server, () => server.Descriptors < before + WarmUpConnections);
+            await WaitForAsync(server, () => server.Descriptors < before + WarmUpConnections, "let go of its connections");
             // The compiler comes behind.
             await Task.Delay(TimeSpan.FromMilliseconds(500));
         }
@@ -121,15 +121,15 @@ internal sealed class IdleComparison(LoadGenerator generator, int to, TimeSpan s
     /// <summary>The system takes connections before the server does.</summary>
     private async Task WaitForAsync(ServerProcess server, int count)
     {
-        await WaitForAsync(server, () => server.Descriptors >= count);
+        await WaitForAsync(server, () => server.Descriptors >= count, $"taken {count} connections");
         await Task.Delay(settle);
     }
 
-    private static async Task WaitForAsync(ServerProcess server, Func<bool> condition)
+    private static async Task WaitForAsync(ServerProcess server, Func<bool> condition, string what)
     {
         for (var started = Stopwatch.GetTimestamp(); !condition();)
         {
-            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromMinutes(1)) throw new InvalidOperationException($"{server.Name} has come to {server.Descriptors} connections only.");
+            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromMinutes(1)) throw new InvalidOperationException($"{server.Name} has {server.Descriptors} descriptors and has not {what}.");
             await Task.Delay(TimeSpan.FromMilliseconds(100));
         }
     }

@@ -41,7 +41,7 @@ internal abstract class ConnectionFeatures : Microsoft.AspNetCore.Connections.Co
             if (_set[i] is { } feature && feature != None) yield return new(Layout.Types[i], feature);
         }
 
-        foreach (var type in OwnFeatures)
+        foreach (var type in OwnTypes)
         {
             if (FindSet(type) is null && FindOwn(type) is { } own) yield return new(type, own);
         }
@@ -50,12 +50,10 @@ internal abstract class ConnectionFeatures : Microsoft.AspNetCore.Connections.Co
     IEnumerator IEnumerable.GetEnumerator() => ((IEnumerable<KeyValuePair<Type, object>>)this).GetEnumerator();
 
     /// <summary>The types that <see cref="FindOwn"/> knows.</summary>
-    protected abstract ReadOnlySpan<Type> OwnTypes { get; }
+    protected abstract IEnumerable<Type> OwnTypes { get; }
 
     /// <summary>Shared by all connections.</summary>
     protected abstract FeatureLayout Layout { get; }
-
-    private IEnumerable<Type> OwnFeatures => [.. OwnTypes];
 
     /// <returns>The connection's own feature of a type, or null.</returns>
     protected abstract object? FindOwn(Type type);

@@ -156,7 +156,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     protected override FeatureLayout Layout => _listener.Loops.Features;
 
-    protected override ReadOnlySpan<Type> OwnTypes => (Type[])[.. Types, .. TypesOfOwnTransport];
+    protected override IEnumerable<Type> OwnTypes => Types.Concat(TypesOfOwnTransport);
 
     /// <summary>Ends a system call that <see cref="DescriptorUse.TryBegin"/> allowed.</summary>
     public void EndUse()

@@ -5,7 +5,7 @@ namespace Perch.Connections;
 
 /// <summary>
 /// First-byte, idle and write timeouts of an endpoint's connections. The <see cref="TimeoutSweep"/> looks at each once a second, and
-/// compares its counters with those of the last time: no timer, no callback and no clock reading per connection or message.
+/// compares its counters with those of the last time: a connection has no timer and no callback, a message no reading of the clock.
 /// </summary>
 internal sealed class ConnectionTimeouts(GuardOptions guards, bool serverSpeaksFirst, TimeProvider time)
 {

@@ -24,7 +24,6 @@ internal sealed partial class Endpoint : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private volatile EndpointPipeline _pipeline;
     private volatile IEndpointServer? _server;
-    private volatile bool _isDraining;
     private volatile Condition _condition = new(EndpointState.Binding);
     private Task _retrying = Task.CompletedTask;
 
@@ -40,8 +39,8 @@ internal sealed partial class Endpoint : IDisposable
 
     public bool IsListening => _condition.State == EndpointState.Listening;
 
-    /// <summary>Its connections have been told to leave; one that was not among them asks.</summary>
-    public bool IsDraining => _isDraining;
+    /// <summary>Its connections are told to leave; one that was not among them asks.</summary>
+    public bool IsDraining => _stopping.IsCancellationRequested;
 
     /// <inheritdoc cref="IEndpointServer.Released"/>
     public Task Released => _server?.Released ?? Task.CompletedTask;
@@ -81,7 +80,8 @@ internal sealed partial class Endpoint : IDisposable
         // The socket is closed before the first await: whoever binds it next may do so when this call returns.
         var stopped = _server is { } server ? StopServerAsync(server, deadline) : Task.CompletedTask;
         await _stopping.CancelAsync();
-        TellOfDrain();
+        // A connection that comes from here on finds the drain.
+        foreach (var connection in Connections) connection.Drain();
         await stopped;
         await _retrying;
         // A bind that was under way when the drain began may have won.
@@ -164,14 +164,6 @@ internal sealed partial class Endpoint : IDisposable
         // Accepted before the drain, and first served after its deadline.
         connection.Abort();
         return Task.CompletedTask;
-    }
-
-    private void TellOfDrain()
-    {
-        _isDraining = true;
-        // A connection that comes now finds the drain, or is found by it.
-        Interlocked.MemoryBarrier();
-        foreach (var connection in Connections) connection.Drain();
     }
 
     private async Task StopServerAsync(IEndpointServer server, TimeSpan deadline)

@@ -9,6 +9,7 @@ namespace Perch.Messages;
 public abstract class HandlerContext
 {
     private readonly IHandlerPeer _peer;
+    private bool _isDraining;
 
     private protected HandlerContext(ConnectionContext connection)
         : this(ConnectionState.Of(connection) ?? (IHandlerPeer)new ConnectionPeer(connection))
@@ -34,6 +35,12 @@ public abstract class HandlerContext
 
     /// <inheritdoc cref="IHandlerPeer.CancelReadOnDrain"/>
     internal void CancelReadOnDrain(PipeReader input) => _peer.CancelReadOnDrain(input);
+
+    /// <summary>
+    /// Whether the endpoint drains. The drain cancels a read (<see cref="CancelReadOnDrain"/>), so the token, which is of no other
+    /// use and in nobody's cache, is asked only then.
+    /// </summary>
+    internal bool IsDraining(in ReadResult read) => _isDraining |= read.IsCanceled && Draining.IsCancellationRequested;
 
     internal void CountMessages(int count) => _peer.CountMessages(count);
 

@@ -68,7 +68,7 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
             else
             {
                 var read = await _input.ReadAsync();
-                _draining = _context.Draining.IsCancellationRequested;
+                _draining = _context.IsDraining(read);
                 (_rest, _completed, _reading, _taken) = (read.Buffer, read.IsCompleted, true, false);
             }
         }

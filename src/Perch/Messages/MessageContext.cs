@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 using Perch.Connections;
 using Perch.Datagrams;
@@ -15,7 +14,6 @@ namespace Perch.Messages;
 public sealed class MessageContext : HandlerContext
 {
     private FrameReader _frames;
-    private bool _isDraining;
 
     internal MessageContext(ConnectionContext connection, MessageOptions options)
         : base(connection)
@@ -52,12 +50,6 @@ public sealed class MessageContext : HandlerContext
         IsClosed = true;
         SetOutcome(ConnectionOutcome.Completed);
     }
-
-    /// <summary>
-    /// Whether the endpoint drains. The drain cancels a read, so the token, which is of no other use and in nobody's cache, is
-    /// asked only then.
-    /// </summary>
-    internal bool IsDraining(in ReadResult read) => _isDraining |= read.IsCanceled && Draining.IsCancellationRequested;
 
     /// <summary>The next datagram has it.</summary>
     internal void Reset() => (Session, IsClosed) = (null, false);

@@ -29,6 +29,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
         context.CancelReadOnDrain(connection.Transport.Input);
         return ServeAsync(context, connection.Transport);
     }
+
     /// <summary>Handles one message.</summary>
     /// <param name="context">The peer, and where to reply.</param>
     /// <param name="message">The message without its framing; valid until the returned task ends.</param>
