@@ -118,8 +118,8 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
     public static ConnectionState? Of(ConnectionContext connection) => connection.Features.Get<IPerchConnectionFeature>() as ConnectionState;
 
     /// <summary>
-    /// A read that waits when the endpoint drains returns, and so does the next one, so that an idle connection ends at once. It costs
-    /// no registration: who drains the endpoint goes through its connections.
+    /// The read that waits when the endpoint drains returns, or else the next, so that an idle connection ends at once. It costs no
+    /// registration: who drains the endpoint goes through its connections.
     /// </summary>
     public void CancelReadOnDrain(PipeReader input)
     {
