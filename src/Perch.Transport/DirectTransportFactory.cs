@@ -36,7 +36,8 @@ public sealed class DirectTransportFactory : IConnectionListenerFactory, IConnec
         try
         {
             socket = Listen(endpoint, _options);
-            return new(new DirectListener(socket, _options, _loops, _logger));
+            var listener = new DirectListener(socket, _options, _loops, _logger);
+            return new(_options.Serve is { } serve ? new ServedListener(listener, serve, _logger) : listener);
         }
         catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {

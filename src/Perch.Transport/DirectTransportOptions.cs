@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Perch.Transport;
@@ -67,6 +68,14 @@ public sealed class DirectTransportOptions
     /// which is tried each second. Connections are not concerned. It must return at once. Default null.
     /// </summary>
     public Action<string?>? ListenerChanged { get; set; }
+
+    /// <summary>
+    /// Serves each connection where it was accepted, on a loop or where <see cref="Scheduling"/> says, instead of whoever accepts
+    /// from the listener, who then gets none: Kestrel's books of a connection and its hop to the thread pool are saved. It disposes
+    /// of the connection in the end, and its task does not fail. Features that Kestrel adds to a connection are its own to add.
+    /// Default null.
+    /// </summary>
+    public ConnectionDelegate? Serve { get; set; }
 
     /// <summary>Makes the bound socket, not yet listening. Default Kestrel's: Unix sockets, both families on <c>::</c>, passed descriptors.</summary>
     public Func<EndPoint, Socket> CreateBoundListenSocket { get; set; } = SocketTransportOptions.CreateDefaultBoundListenSocket;

@@ -10,8 +10,8 @@ using Perch.Connections;
 namespace Perch.Tests.Shared;
 
 /// <summary>
-/// A connection without a socket that behaves as one of Kestrel's: the end of both directions or an abort closes it,
-/// a drain is requested through the lifetime feature, and time passes by the heartbeats that a test gives.
+/// A connection without a socket that behaves as one of a transport: the end of both directions or an abort closes it. Outside the
+/// pipeline, which does so itself, it asks for the end and gives the heartbeats as Kestrel would. Time passes as a test says.
 /// </summary>
 internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetimeNotificationFeature, IConnectionHeartbeatFeature
 {
@@ -20,6 +20,7 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
     private readonly CancellationTokenSource _closed = new();
     private readonly CancellationTokenSource _drain = new();
     private readonly List<(Action<object> Action, object State)> _heartbeats = [];
+    private readonly Duplex _transport;
 
     /// <param name="pauseThreshold">How many unread bytes of either side make the other's flush wait.</param>
     /// <param name="scheduler">
@@ -31,7 +32,8 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
         var options = new PipeOptions(readerScheduler: scheduler, writerScheduler: scheduler,
             pauseWriterThreshold: pauseThreshold, resumeWriterThreshold: pauseThreshold / 2, useSynchronizationContext: false);
         (_toServer, _toClient) = (new Pipe(options), new Pipe(options));
-        Transport = new Duplex(new ClosingReader(_toServer.Reader, this), new ClosingWriter(_toClient.Writer, this));
+        _transport = new Duplex(new ClosingReader(_toServer.Reader, this), new ClosingWriter(_toClient.Writer, this));
+        Transport = _transport;
         ConnectionClosed = _closed.Token;
         ConnectionClosedRequested = _drain.Token;
         Features.Set<IConnectionLifetimeNotificationFeature>(this);
@@ -58,14 +60,23 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
     /// <summary>What the client reads.</summary>
     public PipeReader ClientInput => _toClient.Reader;
 
-    public void RequestClose() => _drain.Cancel();
+    public void RequestClose()
+    {
+        if (ConnectionState.Of(this) is { } served) served.RequestClose();
+        else _drain.Cancel();
+    }
 
     public void OnHeartbeat(Action<object> action, object state) => _heartbeats.Add((action, state));
 
-    /// <summary>A second is over: the timeouts are looked at, and Kestrel's heartbeat comes.</summary>
+    /// <summary>A second is over: the timeouts are looked at, and the heartbeat comes.</summary>
     public void Heartbeat()
     {
-        if (ConnectionState.Of(this) is { Timeouts: { } timeouts } served) timeouts.Check(served);
+        if (ConnectionState.Of(this) is { } served)
+        {
+            served.Timeouts?.Check(served);
+            served.Heartbeat();
+        }
+
         foreach (var (action, state) in _heartbeats) action(state);
     }
 
@@ -75,6 +86,16 @@ internal sealed class InMemoryConnection : ConnectionContext, IConnectionLifetim
         _toServer.Writer.Complete(abortReason);
         _toClient.Reader.Complete();
         _closed.Cancel();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _transport.Input.CompleteAsync();
+        await _transport.Output.CompleteAsync();
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var _ = _closed.Token.UnsafeRegister(static closed => ((TaskCompletionSource)closed!).TrySetResult(), closed);
+        await closed.Task;
+        await base.DisposeAsync();
     }
 
     /// <summary>The client sends; returns when the server has room for it.</summary>

@@ -17,9 +17,6 @@ internal sealed class RecordSession : IDisposable
     /// <summary>About the most of answers that is written before the peer has to take some.</summary>
     private const int FlushThreshold = 64 * 1024;
 
-    /// <summary>How often a clock of the session's own looks, which takes Kestrel's place where that has stopped.</summary>
-    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
-
     private readonly ConnectionContext _connection;
     private readonly RecordOptions _options;
     private readonly RecordAck _ack;
@@ -35,7 +32,6 @@ internal sealed class RecordSession : IDisposable
     private readonly Lock _lock = new();
     private readonly Stack<RecordBatch> _free = new();
     private RecordBatch? _awaited;
-    private ITimer? _drainClock;
     private bool _isUsed;
     private bool _peerGone;
 
@@ -53,7 +49,7 @@ internal sealed class RecordSession : IDisposable
     {
         using var _ = this;
         _connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static session => ((RecordSession)session).OnHeartbeat(), this);
-        await using var drain = _draining.UnsafeRegister(static session => ((RecordSession)session!).OnDrain(), this);
+        await using var drain = _draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), _connection.Transport.Input);
         var answering = AnswerAsync();
         ProtocolException? violation = null;
         try
@@ -82,7 +78,6 @@ internal sealed class RecordSession : IDisposable
 
     public void Dispose()
     {
-        _drainClock?.Dispose();
         _slots.Dispose();
         _leaving.Dispose();
     }
@@ -220,18 +215,11 @@ internal sealed class RecordSession : IDisposable
         if (output.UnflushedBytes > 0 && !_peerGone) _peerGone = (await output.FlushAsync()).IsCompleted;
     }
 
-    /// <summary>Once a second, from Kestrel, until the drain begins.</summary>
+    /// <summary>Once a second.</summary>
     private void OnHeartbeat()
     {
         CheckTime();
         ReleaseUnused();
-    }
-
-    /// <summary>Kestrel's heartbeats end here, but not the time that a record may wait.</summary>
-    private void OnDrain()
-    {
-        _drainClock = _time.CreateTimer(static session => ((RecordSession)session!).CheckTime(), this, Tick, Tick);
-        _connection.Transport.Input.CancelPendingRead();
     }
 
     /// <summary>A record whose time is over is refused, though it may yet be stored.</summary>

@@ -57,7 +57,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         (_use, _remote, Loop, _listener) = (new(descriptor), remote, loop, listener);
         IsOnThreadPool = listener.Options.Scheduling == ContinuationScheduling.ThreadPool;
         TellsOfMore = listener.IsTcp;
-        Reader = new(this);
+        // One that is served at once would be too early: what there is, the loop tells of.
+        Reader = new(this, looksFirst: listener.Options.Serve is null);
         Writer = new(this);
         _transport = this;
     }
@@ -211,7 +212,9 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     /// <summary>Everything is sent, or will never be.</summary>
     public void OnOutputFinished()
     {
-        if (Error is null && _use.TryBegin())
+        // Where the close follows at once it says the same.
+        var isLast = (Volatile.Read(ref _done) & InputDone) != 0 && Reader.HasEnded;
+        if (!isLast && Error is null && _use.TryBegin())
         {
             _ = Libc.Shutdown(Descriptor, Libc.ShutdownWrite);
             EndUse();

@@ -13,7 +13,7 @@ namespace Perch.Transport.Connections;
 /// goes on. Its state is one word. Whoever has put <see cref="Receiving"/> there owns the buffers until it is taken away;
 /// an edge that comes meanwhile is noted, so that no news is lost.
 /// </summary>
-internal sealed class DirectReader(DirectConnection connection) : PipeReader, IValueTaskSource<ReadResult>
+internal sealed class DirectReader(DirectConnection connection, bool looksFirst) : PipeReader, IValueTaskSource<ReadResult>
 {
     /// <summary>What it takes of memory, for the cache.</summary>
     public const int ObjectBytes = 152;
@@ -51,7 +51,7 @@ internal sealed class DirectReader(DirectConnection connection) : PipeReader, IV
     private volatile bool _isCancelRequested;
     private volatile bool _isTokenCancelled;
     private bool _mayBeLeft;
-    private bool _mayHaveMore = true;
+    private bool _mayHaveMore = looksFirst;
     private volatile bool _isAlert;
     private volatile bool _isMuted;
     private object? _waiter;

@@ -17,18 +17,14 @@ internal static class ConnectionClose
     {
         if (exception is ProtocolException) return;
         state.GoneBeforeFault = connection.ConnectionClosed.IsCancellationRequested;
-        if (exception is not OperationCanceledException || !state.Draining.IsCancellationRequested) connection.Abort();
+        if (exception is not OperationCanceledException || !state.IsDraining) connection.Abort();
     }
 
     public static async Task CloseAsync(ConnectionContext connection, ConnectionState state)
     {
         state.Closing = true;
-        await connection.Transport.Output.CompleteAsync();
         await connection.Transport.Input.CompleteAsync();
-        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using (connection.ConnectionClosed.UnsafeRegister(static tcs => ((TaskCompletionSource)tcs!).TrySetResult(), closed))
-        {
-            if (connection.ConnectionClosed.CanBeCanceled) await closed.Task;
-        }
+        await connection.Transport.Output.CompleteAsync();
+        await connection.DisposeAsync();
     }
 }

@@ -20,10 +20,11 @@ internal sealed class ConnectionRegistry(TimeProvider time)
 
     public IEnumerable<ConnectionState> Live() => _traffic.Values.SelectMany(traffic => traffic.Live());
 
-    /// <summary>Ends the connections that have stood still for too long. On one thread at a time.</summary>
-    public void CheckTimeouts()
+    /// <summary>A second is over: ends the connections that have stood still for too long, and has the others' heartbeats. On one thread at a time.</summary>
+    /// <param name="threw">Called when a heartbeat threw.</param>
+    public void Tick(Action<ConnectionState, Exception> threw)
     {
-        foreach (var (_, traffic) in _traffic) traffic.CheckTimeouts();
+        foreach (var (_, traffic) in _traffic) traffic.Tick(threw);
     }
 
     /// <summary>The last ends, newest first.</summary>

@@ -11,14 +11,19 @@ namespace Perch.Connections;
 /// <summary>
 /// One connection while it lives. The counters are written by the connection's own reads and flushes and read by the
 /// timeouts and by scrapes without a lock: each is one aligned word that only grows, so a reader sees an old value at worst.
+/// It is also what Kestrel gives a connection that it serves itself: the request to close, the heartbeat, and what runs at the end.
 /// </summary>
-internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
+internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, IConnectionLifetimeNotificationFeature, IConnectionHeartbeatFeature, IConnectionCompleteFeature
 {
     private const int Unset = -1;
 
     private readonly DateTime _startedAt;
     private int _outcome = Unset;
     private PipeReader? _readOnDrain;
+    private CancellationTokenSource? _closeRequested;
+    private volatile bool _isCloseRequested;
+    private Action? _onHeartbeat;
+    private Stack<(Func<object, Task> Callback, object State)>? _onCompleted;
     private ConnectionActivity _lastActivity;
 
     public ConnectionState(ConnectionContext connection, EndpointTraffic traffic, TimeProvider time)
@@ -40,8 +45,25 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
     /// <summary>The endpoint that accepted it.</summary>
     public Endpoint? Owner { get; }
 
-    /// <summary>Cancelled when the endpoint drains.</summary>
-    public CancellationToken Draining => Lifetime?.ConnectionClosedRequested ?? CancellationToken.None;
+    /// <summary>Its endpoint drains, or somebody has asked for its end.</summary>
+    public bool IsDraining => _isCloseRequested || Owner is { IsDraining: true };
+
+    /// <summary>Cancelled when <see cref="IsDraining"/> comes to be; made when it is first asked for.</summary>
+    public CancellationToken Draining
+    {
+        get
+        {
+            var source = LazyInitializer.EnsureInitialized(ref _closeRequested);
+            if (IsDraining) source.Cancel();
+            return source.Token;
+        }
+    }
+
+    CancellationToken IConnectionLifetimeNotificationFeature.ConnectionClosedRequested
+    {
+        get => Draining;
+        set => throw new NotSupportedException("The host says when a connection is to close; call RequestClose.");
+    }
 
     string IHandlerPeer.ConnectionId => Id;
 
@@ -108,8 +130,6 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
     /// <summary>Counted against the caps.</summary>
     public bool IsAdmitted { get; set; }
 
-    private IConnectionLifetimeNotificationFeature? Lifetime => Connection.Features.Get<IConnectionLifetimeNotificationFeature>();
-
     void IHandlerPeer.CountMessages(int count) => Messages += count;
 
     void IHandlerPeer.SetOutcome(ConnectionOutcome outcome) => TrySetOutcome(outcome);
@@ -123,26 +143,33 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
     /// </summary>
     public void CancelReadOnDrain(PipeReader input)
     {
-        if (Owner is null)
-        {
-            Draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), input);
-            return;
-        }
-
         _readOnDrain = input;
         // The drain may have gone through the connections before.
         Interlocked.MemoryBarrier();
-        if (Owner.IsDraining) Drain();
+        if (IsDraining) input.CancelPendingRead();
     }
 
-    /// <summary>The endpoint drains: a read that was to be cancelled then is.</summary>
-    public void Drain()
+    /// <summary>Asks for its end: a read that was to be cancelled then is, and the token tells who waits for it.</summary>
+    /// <exception cref="AggregateException">Callbacks of the token threw.</exception>
+    public void RequestClose()
     {
-        if (Volatile.Read(ref _readOnDrain) is not { } input) return;
-        // Who is woken is to see why, whether or not Kestrel has come to this connection.
-        Lifetime?.RequestClose();
-        input.CancelPendingRead();
+        _isCloseRequested = true;
+        // Who makes a token, or names a read, after this has looked sees the flag.
+        Interlocked.MemoryBarrier();
+        Volatile.Read(ref _readOnDrain)?.CancelPendingRead();
+        Volatile.Read(ref _closeRequested)?.Cancel();
     }
+
+    /// <summary>Has an action called once a second, on the thread of the timeouts: it must return at once.</summary>
+    public void OnHeartbeat(Action<object> action, object state) => _onHeartbeat += () => action(state);
+
+    public void Heartbeat() => _onHeartbeat?.Invoke();
+
+    /// <summary>Has a callback run when the handler is done, the last that was added first.</summary>
+    public void OnCompleted(Func<object, Task> callback, object state) => (_onCompleted ??= new()).Push((callback, state));
+
+    /// <returns>The next of <see cref="OnCompleted"/> to run, once each; null where there is none.</returns>
+    public Func<Task>? TakeCompletion() => _onCompleted is { Count: > 0 } ? ToCall(_onCompleted.Pop()) : null;
 
     /// <summary>Names the outcome and takes the socket away; the handler sees an aborted connection.</summary>
     public void Abort(ConnectionOutcome outcome)
@@ -151,6 +178,8 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer
         if (!TrySetOutcome(outcome)) Interlocked.CompareExchange(ref _outcome, (int)outcome, (int)ConnectionOutcome.Completed);
         Connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
     }
+
+    private static Func<Task> ToCall((Func<object, Task> Callback, object State) completion) => () => completion.Callback(completion.State);
 
     private static string Describe(EndPoint? peer) => peer switch
     {

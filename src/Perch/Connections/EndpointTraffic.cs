@@ -71,13 +71,23 @@ internal sealed class EndpointTraffic(string endpoint, string protocol)
         lock (_lock) return _live.All().ToArray();
     }
 
-    public void CheckTimeouts()
+    /// <inheritdoc cref="ConnectionRegistry.Tick"/>
+    public void Tick(Action<ConnectionState, Exception> threw)
     {
         var live = _live.Glance();
         // From the end, which is where the one comes from that takes the place of one that is cut.
         for (var i = live.Length - 1; i >= 0; i--)
         {
-            if (live[i] is { } connection) connection.Timeouts?.Check(connection);
+            if (live[i] is not { } connection) continue;
+            connection.Timeouts?.Check(connection);
+            try
+            {
+                connection.Heartbeat();
+            }
+            catch (Exception exception)
+            {
+                threw(connection, exception);
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Wire;
 
@@ -19,7 +20,11 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
     {
         var state = new ConnectionState(connection, traffic, services.Time);
         traffic.Add(state);
+        state.Owner?.EnterConnection();
         connection.Features.Set<IPerchConnectionFeature>(state);
+        connection.Features.Set<IConnectionLifetimeNotificationFeature>(state);
+        connection.Features.Set<IConnectionHeartbeatFeature>(state);
+        connection.Features.Set<IConnectionCompleteFeature>(state);
         return ServeAsync(state, next);
     }
 
@@ -54,13 +59,28 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
     {
         try
         {
+            while (state.TakeCompletion() is { } completion) await CompleteAsync(state, completion);
             if (hasStream && state.IsAdmitted) fault = await CloseAsync(state.Connection, state, fault);
             AdmissionMiddleware.Release(services.Registry, state);
             Conclude(state, fault);
+            await state.Connection.DisposeAsync();
         }
         finally
         {
+            state.Owner?.LeaveConnection();
             await leave();
+        }
+    }
+
+    private async Task CompleteAsync(ConnectionState state, Func<Task> completion)
+    {
+        try
+        {
+            await completion();
+        }
+        catch (Exception exception)
+        {
+            Log.CompletionThrew(services.Logger, exception, state.Traffic.Endpoint, state.Traffic.Protocol);
         }
     }
 
@@ -83,7 +103,7 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
     {
         if (state.PeerGone) return ConnectionOutcome.PeerReset;
         if (state.PeerClosed) return ConnectionOutcome.PeerClosed;
-        return state.Draining.IsCancellationRequested ? ConnectionOutcome.Drained : ConnectionOutcome.Completed;
+        return state.IsDraining ? ConnectionOutcome.Drained : ConnectionOutcome.Completed;
     }
 
     private static ConnectionOutcome OfException(Exception exception, ConnectionState state) => exception switch
@@ -91,8 +111,8 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
         ProtocolException => ConnectionOutcome.ProtocolViolation,
         ConnectionResetException => ConnectionOutcome.PeerReset,
         OperationCanceledException when state.GoneBeforeFault || exception is ConnectionAbortedException
-            => state.Draining.IsCancellationRequested ? ConnectionOutcome.DrainAborted : ConnectionOutcome.PeerReset,
-        OperationCanceledException when state.Draining.IsCancellationRequested => ConnectionOutcome.Drained,
+            => state.IsDraining ? ConnectionOutcome.DrainAborted : ConnectionOutcome.PeerReset,
+        OperationCanceledException when state.IsDraining => ConnectionOutcome.Drained,
         _ => ConnectionOutcome.HandlerFault,
     };
 
@@ -127,6 +147,9 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
 
         [LoggerMessage(2001, LogLevel.Error, "The handler of endpoint {Endpoint} ({Protocol}) threw", EventName = "HandlerFaulted")]
         public static partial void Faulted(ILogger logger, Exception exception, string endpoint, string protocol);
+
+        [LoggerMessage(2004, LogLevel.Error, "What was to run at the end of a connection of endpoint {Endpoint} ({Protocol}) threw", EventName = "CompletionThrew")]
+        public static partial void CompletionThrew(ILogger logger, Exception exception, string endpoint, string protocol);
 
         [LoggerMessage(2002, LogLevel.Warning, "The peer broke the protocol of endpoint {Endpoint}: {Code}: {Reason}", EventName = "ProtocolViolated")]
         public static partial void Violated(ILogger logger, string endpoint, string code, string reason);

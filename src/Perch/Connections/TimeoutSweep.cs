@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Perch.Connections;
 
 /// <summary>
-/// Looks at the timeouts of every connection once a second, on a thread of its own: handlers that hold the thread pool do not keep
-/// it from that.
+/// Looks at the timeouts of every connection once a second, and calls the handlers that asked for it (<c>IConnectionHeartbeatFeature</c>),
+/// on a thread of its own: handlers that hold the thread pool do not keep it from that.
 /// </summary>
 internal sealed partial class TimeoutSweep(ConnectionRegistry registry, ILogger<TimeoutSweep> logger) : IHostedService, IDisposable
 {
@@ -37,7 +37,7 @@ internal sealed partial class TimeoutSweep(ConnectionRegistry registry, ILogger<
         {
             try
             {
-                registry.CheckTimeouts();
+                registry.Tick(OnHeartbeatThrew);
             }
             catch (Exception exception)
             {
@@ -46,9 +46,18 @@ internal sealed partial class TimeoutSweep(ConnectionRegistry registry, ILogger<
         }
     }
 
+    private void OnHeartbeatThrew(ConnectionState connection, Exception exception)
+    {
+        Log.HeartbeatThrew(logger, exception, connection.Traffic.Endpoint, connection.Traffic.Protocol);
+        connection.Abort(ConnectionOutcome.HandlerFault);
+    }
+
     private static partial class Log
     {
         [LoggerMessage(2003, LogLevel.Error, "Timeouts could not be checked; they are again in a second", EventName = "TimeoutsFailed")]
         public static partial void Failed(ILogger logger, Exception exception);
+
+        [LoggerMessage(2005, LogLevel.Error, "The heartbeat of a handler of endpoint {Endpoint} ({Protocol}) threw; its connection ends", EventName = "HeartbeatThrew")]
+        public static partial void HeartbeatThrew(ILogger logger, Exception exception, string endpoint, string protocol);
     }
 }

@@ -1,24 +1,21 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Perch.Endpoints;
 
 namespace Perch.Datagrams;
 
 /// <summary>What a session is to the pipeline of connections: a connection without a stream.</summary>
-internal sealed class SessionConnection : ConnectionContext, IConnectionLifetimeNotificationFeature
+internal sealed class SessionConnection : ConnectionContext
 {
     private readonly CancellationTokenSource _closed = new();
 
-    public SessionConnection(string id, Endpoint owner, PeerAddress peer, CancellationToken draining)
+    public SessionConnection(string id, Endpoint owner, PeerAddress peer)
     {
         ConnectionId = id;
         RemoteEndPoint = peer.ToIPEndPoint();
-        ConnectionClosedRequested = draining;
         ConnectionClosed = _closed.Token;
         Features.Set(owner);
-        Features.Set<IConnectionLifetimeNotificationFeature>(this);
     }
 
     public override string ConnectionId { get; set; }
@@ -33,8 +30,6 @@ internal sealed class SessionConnection : ConnectionContext, IConnectionLifetime
         set => throw new NotSupportedException("A session of datagrams has no stream.");
     }
 
-    public CancellationToken ConnectionClosedRequested { get; set; }
-
     /// <summary>The protocol's own code.</summary>
     public Func<Task> Serve { get; set; } = () => Task.CompletedTask;
 
@@ -43,6 +38,4 @@ internal sealed class SessionConnection : ConnectionContext, IConnectionLifetime
 
     /// <remarks>What protocols wait for is cancelled with this token or not at all: nothing is left to free.</remarks>
     public override void Abort(ConnectionAbortedException abortReason) => _closed.Cancel();
-
-    public void RequestClose() => _closed.Cancel();
 }

@@ -26,6 +26,8 @@ internal sealed partial class Endpoint : IDisposable
     private volatile IEndpointServer? _server;
     private volatile Condition _condition = new(EndpointState.Binding);
     private Task _retrying = Task.CompletedTask;
+    private TaskCompletionSource? _lastLeft;
+    private int _served;
 
     public Endpoint(EndpointPipeline pipeline, EndpointServerFactory servers, PipelineServices services)
     {
@@ -77,11 +79,12 @@ internal sealed partial class Endpoint : IDisposable
     public async Task DrainAsync(TimeSpan deadline)
     {
         _condition = new(EndpointState.Draining);
+        // A connection that comes from here on finds the drain.
+        var told = _stopping.CancelAsync();
         // The socket is closed before the first await: whoever binds it next may do so when this call returns.
         var stopped = _server is { } server ? StopServerAsync(server, deadline) : Task.CompletedTask;
-        await _stopping.CancelAsync();
-        // A connection that comes from here on finds the drain.
-        foreach (var connection in Connections) connection.Drain();
+        await told;
+        foreach (var connection in Connections) RequestClose(connection);
         await stopped;
         await _retrying;
         // A bind that was under way when the drain began may have won.
@@ -101,6 +104,14 @@ internal sealed partial class Endpoint : IDisposable
         }
 
         return pipeline;
+    }
+
+    /// <summary>A connection is served; each leaves once.</summary>
+    public void EnterConnection() => Interlocked.Increment(ref _served);
+
+    public void LeaveConnection()
+    {
+        if (Interlocked.Decrement(ref _served) == 0) Volatile.Read(ref _lastLeft)?.TrySetResult();
     }
 
     public void Dispose() => _stopping.Dispose();
@@ -170,18 +181,42 @@ internal sealed partial class Endpoint : IDisposable
     {
         using var abort = new CancellationTokenSource();
         var stopped = server.StopAsync(abort.Token);
+        var left = LastLeavesAsync(stopped);
         Log.Draining(_logger, Config.Name, Count());
-        if (!await EndsWithinAsync(stopped, deadline))
+        if (!await EndsWithinAsync(left, deadline))
         {
             foreach (var connection in Connections) connection.Abort(ConnectionOutcome.DrainAborted);
             // Kestrel's own abort comes after ours, which has named the outcome.
-            if (!await EndsWithinAsync(stopped, AbortGrace)) await abort.CancelAsync();
+            if (!await EndsWithinAsync(left, AbortGrace)) await abort.CancelAsync();
             await stopped;
             foreach (var connection in Connections) OutcomeMiddleware.End(_services, connection, ConnectionOutcome.DrainAborted);
         }
 
         server.Dispose();
         _server = null;
+    }
+
+    /// <summary>Ends when nothing new can come, and the last connection has left.</summary>
+    private async Task LastLeavesAsync(Task stopped)
+    {
+        await stopped;
+        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Interlocked.Exchange(ref _lastLeft, left);
+        if (Volatile.Read(ref _served) == 0) return;
+        await left.Task;
+    }
+
+    private void RequestClose(ConnectionState connection)
+    {
+        try
+        {
+            connection.RequestClose();
+        }
+        catch (AggregateException exception)
+        {
+            // The others are to hear of it all the same.
+            Log.DrainCallbackThrew(_logger, exception, Config.Name);
+        }
     }
 
     private async Task<bool> EndsWithinAsync(Task task, TimeSpan limit)
@@ -223,5 +258,8 @@ internal sealed partial class Endpoint : IDisposable
 
         [LoggerMessage(1004, LogLevel.Information, "Endpoint {Endpoint} changed: new connections have the new settings", EventName = "EndpointChanged")]
         public static partial void Changed(ILogger logger, string endpoint);
+
+        [LoggerMessage(1005, LogLevel.Error, "A handler of endpoint {Endpoint} threw when it was told of the drain", EventName = "DrainCallbackThrew")]
+        public static partial void DrainCallbackThrew(ILogger logger, Exception exception, string endpoint);
     }
 }

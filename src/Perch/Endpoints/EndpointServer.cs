@@ -10,7 +10,8 @@ using Perch.Transport;
 namespace Perch.Endpoints;
 
 /// <summary>
-/// The Kestrel server of one TCP or Unix-socket endpoint: each has its own, so that each binds, fails and drains on its own.
+/// The Kestrel server of one TCP or Unix-socket endpoint: each has its own, so that each binds, fails and drains on its own. Over the
+/// direct transport the loops call its pipeline; over sockets Kestrel does.
 /// </summary>
 internal sealed class EndpointServer : IEndpointServer
 {
@@ -26,7 +27,7 @@ internal sealed class EndpointServer : IEndpointServer
             listen.Use(_ => endpoint.Serve);
             _listen = listen;
         });
-        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address, endpoint), new KestrelLoggers(factory.Loggers));
+        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address, endpoint, _listen!.Build()), new KestrelLoggers(factory.Loggers));
         Address = address;
     }
 
@@ -88,20 +89,21 @@ internal sealed class EndpointServerFactory(
     public ILoggerFactory Loggers { get; } = loggers;
 
     /// <summary>A transport of its own for each endpoint, since the backlog is the transport's.</summary>
-    public IConnectionListenerFactory CreateTransport(ListenAddress address, EndpointHooks endpoint)
+    public IConnectionListenerFactory CreateTransport(ListenAddress address, EndpointHooks endpoint, ConnectionDelegate pipeline)
     {
         if (address.Carrier == ConnectionTransport.Direct && DirectTransportFactory.IsSupported)
-            return new DirectTransportFactory(DirectOptions(address, endpoint), loops, Loggers);
+            return new DirectTransportFactory(DirectOptions(address, endpoint, pipeline), loops, Loggers);
         var options = transportOptions.Create(Options.DefaultName);
         options.Backlog = address.Backlog;
         return new SocketTransportFactory(Options.Create(options), Loggers);
     }
 
-    private static DirectTransportOptions DirectOptions(ListenAddress address, EndpointHooks endpoint) => new()
+    private static DirectTransportOptions DirectOptions(ListenAddress address, EndpointHooks endpoint, ConnectionDelegate pipeline) => new()
     {
         Name = $"endpoint {endpoint.Name}",
         Backlog = address.Backlog,
         Scheduling = address.Scheduling,
+        Serve = pipeline,
         LoopHeld = endpoint.LoopHeld,
         ListenerChanged = endpoint.ListenerChanged,
     };

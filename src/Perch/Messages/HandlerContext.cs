@@ -37,10 +37,10 @@ public abstract class HandlerContext
     internal void CancelReadOnDrain(PipeReader input) => _peer.CancelReadOnDrain(input);
 
     /// <summary>
-    /// Whether the endpoint drains. The drain cancels a read (<see cref="CancelReadOnDrain"/>), so the token, which is of no other
-    /// use and in nobody's cache, is asked only then.
+    /// Whether the endpoint drains. The drain cancels a read (<see cref="CancelReadOnDrain"/>), so the peer, whose flag is in nobody's
+    /// cache, is asked only then.
     /// </summary>
-    internal bool IsDraining(in ReadResult read) => _isDraining |= read.IsCanceled && Draining.IsCancellationRequested;
+    internal bool IsDraining(in ReadResult read) => _isDraining |= read.IsCanceled && _peer.IsDraining;
 
     internal void CountMessages(int count) => _peer.CountMessages(count);
 

@@ -17,6 +17,8 @@ internal interface IHandlerPeer
 
     CancellationToken Draining { get; }
 
+    bool IsDraining => Draining.IsCancellationRequested;
+
     CancellationToken Aborted { get; }
 
     /// <summary>Has a read of a connection return when the endpoint drains: the one that waits, or else the next.</summary>

@@ -304,7 +304,7 @@ public sealed class RecordSessionTests
     }
 
     [Fact]
-    public async Task Drain_StoreHangs_IsRefusedWhenItsTimeIsOverWithoutAHeartbeat()
+    public async Task Drain_StoreHangs_IsRefusedWhenItsTimeIsOver()
     {
         var time = new SteppedTime();
         await using var session = new LoneSession(Line(), time: time);
@@ -317,6 +317,7 @@ public sealed class RecordSessionTests
         await Bounded.UntilAsync(() =>
         {
             time.Advance(TimeSpan.FromSeconds(1));
+            session.Connection.Heartbeat();
             return answer.IsCompleted;
         });
         Assert.Equal(Unavailable, await answer);

@@ -28,7 +28,7 @@ public sealed class TimeoutTests : IDisposable
         var serving = connections.Select(connection => _pipeline.ServeAsync(EchoAsync, connection)).ToArray();
         foreach (var connection in connections.Take(20)) await connection.SendAsync("x");
         _pipeline.Time.Advance(Minute);
-        _pipeline.Registry.CheckTimeouts();
+        _pipeline.Registry.Tick((_, exception) => Assert.Fail(exception.Message));
 
         await Task.WhenAll(serving.Skip(20)).Soon();
         Assert.All(serving.Take(20), task => Assert.False(task.IsCompleted));

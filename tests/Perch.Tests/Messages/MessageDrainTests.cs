@@ -38,9 +38,7 @@ public sealed class MessageDrainTests : IDisposable
     [InlineData(Shape.Conversation)]
     public async Task Drain_BeforeItBegan_EndsAtOnce(Shape shape)
     {
-        _connection.RequestClose();
-
-        await AssertEndAsync(_pipeline.ServeAsync(Echo(shape), _connection), ConnectionOutcome.Drained, messages: 0, text: "");
+        await AssertEndAsync(ServeDrainingAsync(Echo(shape)), ConnectionOutcome.Drained, messages: 0, text: "");
     }
 
     [Theory]
@@ -90,11 +88,10 @@ public sealed class MessageDrainTests : IDisposable
     [InlineData(Shape.Conversation)]
     public async Task Drain_PeerHasSentSeveralAndClosed_AnswersAll(Shape shape)
     {
-        _connection.RequestClose();
         await _connection.SendAsync("a\nb\n");
         _connection.EndInput();
 
-        await AssertEndAsync(_pipeline.ServeAsync(Echo(shape), _connection), ConnectionOutcome.PeerClosed, messages: 2, text: "a\nb\n");
+        await AssertEndAsync(ServeDrainingAsync(Echo(shape)), ConnectionOutcome.PeerClosed, messages: 2, text: "a\nb\n");
     }
 
     private static ConnectionHandler Echo(Shape shape, Task? gate = null) => shape == Shape.Message
@@ -108,6 +105,14 @@ public sealed class MessageDrainTests : IDisposable
             if (gate is not null) await gate;
             return line + "\n";
         }));
+
+    private Task ServeDrainingAsync(ConnectionHandler handler) => _pipeline.ServeAsync(
+        connection =>
+        {
+            _connection.RequestClose();
+            return handler.OnConnectedAsync(connection);
+        },
+        _connection);
 
     private async Task AssertEndAsync(Task serving, ConnectionOutcome outcome, int messages, string text)
     {
