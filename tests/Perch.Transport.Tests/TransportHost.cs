@@ -39,7 +39,10 @@ internal sealed class TransportHost : IAsyncDisposable
         log ??= NullLoggerFactory.Instance;
         var loops = new LoopGroup(2, log);
         var direct = new DirectTransportFactory(options, loops, log);
-        return new(await direct.BindAsync(endPoint), loops, path);
+        IConnectionListener listener = kind == TransportKind.DirectServed
+            ? await ServedQueue.BindAsync(options, () => direct.BindAsync(endPoint).AsTask())
+            : await direct.BindAsync(endPoint);
+        return new(listener, loops, path);
     }
 
     public async Task<(ConnectionContext Server, Socket Client)> ConnectAsync()

@@ -23,4 +23,5 @@ public enum TransportKind
     DirectOnThreadPool,
     DirectUnix,
     DirectIPv6,
+    DirectServed,
 }

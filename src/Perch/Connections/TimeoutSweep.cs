@@ -31,19 +31,22 @@ internal sealed partial class TimeoutSweep(ConnectionRegistry registry, ILogger<
         _stopping.Dispose();
     }
 
+    /// <summary>A second is over. On one thread at a time.</summary>
+    internal void Tick()
+    {
+        try
+        {
+            registry.Tick(OnHeartbeatThrew);
+        }
+        catch (Exception exception)
+        {
+            Log.Failed(logger, exception);
+        }
+    }
+
     private void Run()
     {
-        while (!_stopping.Wait(Interval))
-        {
-            try
-            {
-                registry.Tick(OnHeartbeatThrew);
-            }
-            catch (Exception exception)
-            {
-                Log.Failed(logger, exception);
-            }
-        }
+        while (!_stopping.Wait(Interval)) Tick();
     }
 
     private void OnHeartbeatThrew(ConnectionState connection, Exception exception)
