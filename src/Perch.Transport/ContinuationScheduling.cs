@@ -1,6 +1,6 @@
 namespace Perch.Transport;
 
-/// <summary>Where what waits for a connection goes on.</summary>
+/// <summary>Where what waits for a connection goes on, and what is served by its listener begins.</summary>
 public enum ContinuationScheduling
 {
     /// <summary>On the connection's loop: the fastest, for code that does not block and computes for microseconds.</summary>
