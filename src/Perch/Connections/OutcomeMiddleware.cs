@@ -52,7 +52,19 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
             fault = exception;
         }
 
-        await EndAsync(state, fault);
+        try
+        {
+            await EndAsync(state, fault);
+        }
+        catch (Exception exception)
+        {
+            // Such as of the handler's services, which the last connection of an old configuration disposes of.
+            Log.EndThrew(services.Logger, exception, state.Traffic.Endpoint, state.Traffic.Protocol);
+        }
+        finally
+        {
+            state.Owner?.LeaveConnection();
+        }
     }
 
     private async Task EndAsync(ConnectionState state, Exception? fault)
@@ -67,7 +79,6 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
         }
         finally
         {
-            state.Owner?.LeaveConnection();
             await leave();
         }
     }
@@ -80,7 +91,7 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
         }
         catch (Exception exception)
         {
-            Log.CompletionThrew(services.Logger, exception, state.Traffic.Endpoint, state.Traffic.Protocol);
+            Log.EndThrew(services.Logger, exception, state.Traffic.Endpoint, state.Traffic.Protocol);
         }
     }
 
@@ -148,8 +159,8 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
         [LoggerMessage(2001, LogLevel.Error, "The handler of endpoint {Endpoint} ({Protocol}) threw", EventName = "HandlerFaulted")]
         public static partial void Faulted(ILogger logger, Exception exception, string endpoint, string protocol);
 
-        [LoggerMessage(2004, LogLevel.Error, "What was to run at the end of a connection of endpoint {Endpoint} ({Protocol}) threw", EventName = "CompletionThrew")]
-        public static partial void CompletionThrew(ILogger logger, Exception exception, string endpoint, string protocol);
+        [LoggerMessage(2004, LogLevel.Error, "What runs at the end of a connection of endpoint {Endpoint} ({Protocol}) threw", EventName = "EndThrew")]
+        public static partial void EndThrew(ILogger logger, Exception exception, string endpoint, string protocol);
 
         [LoggerMessage(2002, LogLevel.Warning, "The peer broke the protocol of endpoint {Endpoint}: {Code}: {Reason}", EventName = "ProtocolViolated")]
         public static partial void Violated(ILogger logger, string endpoint, string code, string reason);

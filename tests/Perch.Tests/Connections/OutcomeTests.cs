@@ -126,6 +126,16 @@ public sealed class OutcomeTests : IDisposable
     }
 
     [Fact]
+    public async Task Serve_ServicesThrowAsTheyAreDisposedOf_EndsAllTheSame()
+    {
+        using var pipeline = new TestPipeline { Leave = () => throw new InvalidOperationException("by the test") };
+        await pipeline.ServeAsync(_ => Task.CompletedTask, _connection).Soon();
+
+        Assert.Equal(ConnectionOutcome.Completed, pipeline.Ended.Outcome);
+        Assert.True(_connection.ConnectionClosed.IsCancellationRequested);
+    }
+
+    [Fact]
     public async Task Serve_OutcomeNamedByTheHandler_IsNotReplaced()
     {
         var later = true;

@@ -33,6 +33,9 @@ internal sealed class TestPipeline : IDisposable
 
     public int TotalConnections { get; init; } = 1000;
 
+    /// <summary>What a connection calls when it has ended.</summary>
+    public Func<ValueTask> Leave { get; init; } = static () => ValueTask.CompletedTask;
+
     /// <summary>The totals of the endpoint <c>test</c>.</summary>
     public TrafficTotals Totals => Registry.TrafficOf("test", "test").Totals();
 
@@ -50,7 +53,7 @@ internal sealed class TestPipeline : IDisposable
             Options = new NoOptions(),
             OptionsText = "",
         },
-        handler, Services, static () => ValueTask.CompletedTask);
+        handler, Services, Leave);
 
     public Task ServeAsync(ConnectionHandler handler, InMemoryConnection connection)
     {
