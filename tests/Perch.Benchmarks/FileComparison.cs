@@ -26,7 +26,8 @@ internal sealed class FileComparison(int mebibytes, int rounds)
         {
             Console.WriteLine("| case | perch, MiB/s | other, MiB/s | ratio (least to most) |");
             Console.WriteLine("|---|---:|---:|---:|");
-            foreach (var other in others.Where(server => server.CanUpload)) Compare($"up, {other.Name}", () => Put(perch.EndPoint, source), () => other.Upload(source));
+            foreach (var other in others.Where(server => server.CanUpload)) Compare($"up, {other.Name}", () => Put(perch.EndPoint, source), () => other.Upload(source), () => Clear(perch.EndPoint, other));
+            Put(perch.EndPoint, source);
             foreach (var other in others.Where(server => server.CanDownload)) Compare($"down, {other.Name}", () => Get(perch.EndPoint), () => other.Download(_length));
         }
         finally
@@ -36,14 +37,18 @@ internal sealed class FileComparison(int mebibytes, int rounds)
         }
     }
 
-    private void Compare(string name, Action ours, Action theirs)
+    private void Compare(string name, Action ours, Action theirs, Action? clear = null)
     {
         var (perch, other) = (new List<double>(), new List<double>());
+        clear?.Invoke();
         ours();
         theirs();
         for (var round = 0; round < rounds; round++)
         {
+            clear?.Invoke();
+            Settle();
             perch.Add(Rate(ours));
+            Settle();
             other.Add(Rate(theirs));
         }
 
@@ -57,6 +62,13 @@ internal sealed class FileComparison(int mebibytes, int rounds)
         return mebibytes / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
+    /// <summary>What one has left to the system to write is not to be the next one's burden: only Perch syncs what it takes.</summary>
+    private static void Settle()
+    {
+        using var sync = Process.Start("sync");
+        sync.WaitForExit();
+    }
+
     private async Task MakeAsync(string path)
     {
         await using var file = File.Create(path);
@@ -67,6 +79,15 @@ internal sealed class FileComparison(int mebibytes, int rounds)
             BitConverter.TryWriteBytes(block, i);
             await file.WriteAsync(block);
         }
+    }
+
+    /// <summary>Each upload makes a new file: to free the pages of an old one takes a while, and some do it while the client waits.</summary>
+    private static void Clear(IPEndPoint perch, FileServer other)
+    {
+        using var socket = FileServer.Connect(perch);
+        socket.Send(Encoding.ASCII.GetBytes($"DELETE {Name}\n"));
+        FileServer.Line(socket);
+        other.Clear();
     }
 
     /// <summary>Answered when it is durable.</summary>

@@ -44,6 +44,11 @@ internal abstract class FileServer : IDisposable
 
     public virtual void Upload(string source) => throw new NotSupportedException();
 
+    /// <summary>Deletes what was uploaded.</summary>
+    public virtual void Clear()
+    {
+    }
+
     public virtual void Download(long length) => throw new NotSupportedException();
 
     /// <summary>A socket whose calls wait in the system, so that the client takes little of what the servers are compared in.</summary>
@@ -125,16 +130,16 @@ internal abstract class FileServer : IDisposable
 /// <summary>Writes what one connection sends to a file, and perhaps hashes it at the same time.</summary>
 internal sealed class SocatServer(DirectoryInfo folder, bool hashes) : FileServer
 {
+    private string Target => Path.Combine(folder.FullName, "socat.bin");
+
     public override string Name => hashes ? "socat to a file and sha256sum" : "socat to a file";
 
     public override bool CanUpload => true;
 
     public override void Upload(string source)
     {
-        var target = Path.Combine(folder.FullName, "socat.bin");
-        File.Delete(target);
         var listen = string.Create(CultureInfo.InvariantCulture, $"TCP-LISTEN:{EndPoint.Port},bind=127.0.0.1,reuseaddr");
-        Start("socat", "-u", "-b", "65536", listen, hashes ? $"SYSTEM:tee {target} | sha256sum > {target}.sha256" : $"CREATE:{target}");
+        Start("socat", "-u", "-b", "65536", listen, hashes ? $"SYSTEM:tee {Target} | sha256sum > {Target}.sha256" : $"CREATE:{Target}");
         using (var socket = Connect(EndPoint))
         {
             socket.SendFile(source);
@@ -144,6 +149,8 @@ internal sealed class SocatServer(DirectoryInfo folder, bool hashes) : FileServe
 
         WaitForEnd();
     }
+
+    public override void Clear() => File.Delete(Target);
 }
 
 /// <summary>sendfile(2) to the socket.</summary>
@@ -187,6 +194,7 @@ internal sealed class VsftpdServer : FileServer
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
     private readonly string _file;
+    private readonly string _uploaded;
 
     public VsftpdServer(DirectoryInfo folder, string source)
     {
@@ -194,6 +202,7 @@ internal sealed class VsftpdServer : FileServer
         var settings = Path.Combine(folder.FullName, "vsftpd.conf");
         // Its users may not write to the folder that they are held in.
         var uploads = folder.CreateSubdirectory("ftp");
+        _uploaded = Path.Combine(uploads.FullName, "up.bin");
         if (!OperatingSystem.IsWindows())
         {
             File.SetUnixFileMode(folder.FullName, Readable);
@@ -236,8 +245,9 @@ internal sealed class VsftpdServer : FileServer
         }
 
         Expect(control, "226");
-        Command(control, "DELE ftp/up.bin", "250");
     }
+
+    public override void Clear() => File.Delete(_uploaded);
 
     public override void Download(long length)
     {
