@@ -174,7 +174,7 @@ internal sealed partial class Endpoint : IDisposable
         if (TryEnter() is { } pipeline) return pipeline.ServeAsync(connection);
         // Accepted before the drain, and first served after its deadline.
         connection.Abort();
-        return Task.CompletedTask;
+        return connection.DisposeAsync().AsTask();
     }
 
     private async Task StopServerAsync(IEndpointServer server, TimeSpan deadline)
