@@ -23,7 +23,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
     private CancellationTokenSource? _closeRequested;
     private volatile bool _isCloseRequested;
     private Action? _onHeartbeat;
-    private Stack<(Func<object, Task> Callback, object State)>? _onCompleted;
+    private Stack<Func<Task>>? _onCompleted;
     private ConnectionActivity _lastActivity;
 
     public ConnectionState(ConnectionContext connection, EndpointTraffic traffic, TimeProvider time)
@@ -166,10 +166,10 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
     public void Heartbeat() => _onHeartbeat?.Invoke();
 
     /// <summary>Has a callback run when the handler is done, the last that was added first.</summary>
-    public void OnCompleted(Func<object, Task> callback, object state) => (_onCompleted ??= new()).Push((callback, state));
+    public void OnCompleted(Func<object, Task> callback, object state) => (_onCompleted ??= new()).Push(() => callback(state));
 
     /// <returns>The next of <see cref="OnCompleted"/> to run, once each; null where there is none.</returns>
-    public Func<Task>? TakeCompletion() => _onCompleted is { Count: > 0 } ? ToCall(_onCompleted.Pop()) : null;
+    public Func<Task>? TakeCompletion() => _onCompleted is { Count: > 0 } ? _onCompleted.Pop() : null;
 
     /// <summary>Names the outcome and takes the socket away; the handler sees an aborted connection.</summary>
     public void Abort(ConnectionOutcome outcome)
@@ -178,8 +178,6 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
         if (!TrySetOutcome(outcome)) Interlocked.CompareExchange(ref _outcome, (int)outcome, (int)ConnectionOutcome.Completed);
         Connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
     }
-
-    private static Func<Task> ToCall((Func<object, Task> Callback, object State) completion) => () => completion.Callback(completion.State);
 
     private static string Describe(EndPoint? peer) => peer switch
     {

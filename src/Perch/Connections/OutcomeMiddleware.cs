@@ -75,6 +75,7 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
             if (hasStream && state.IsAdmitted) fault = await CloseAsync(state.Connection, state, fault);
             AdmissionMiddleware.Release(services.Registry, state);
             Conclude(state, fault);
+            // One that was admitted is closed by now, unless that failed.
             await state.Connection.DisposeAsync();
         }
         finally

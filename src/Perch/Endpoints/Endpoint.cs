@@ -109,6 +109,7 @@ internal sealed partial class Endpoint : IDisposable
     /// <summary>A connection is served; each leaves once.</summary>
     public void EnterConnection() => Interlocked.Increment(ref _served);
 
+    /// <summary>For one that entered: the drain ends with the last.</summary>
     public void LeaveConnection()
     {
         if (Interlocked.Decrement(ref _served) == 0) Volatile.Read(ref _lastLeft)?.TrySetResult();

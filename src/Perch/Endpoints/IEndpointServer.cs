@@ -1,6 +1,6 @@
 namespace Perch.Endpoints;
 
-/// <summary>A bound socket of an endpoint and what serves it: Kestrel for TCP and Unix sockets, a receive loop for UDP.</summary>
+/// <summary>A bound socket of an endpoint and what serves it: Kestrel for TCP and Unix sockets, over the loops of the direct transport or its own; a receive loop for UDP.</summary>
 internal interface IEndpointServer : IDisposable
 {
     /// <summary>The bound port, or null for a Unix socket.</summary>
@@ -13,8 +13,8 @@ internal interface IEndpointServer : IDisposable
     Task Released { get; }
 
     /// <summary>
-    /// Takes nothing new once it has returned its task, and tells whoever is served to finish. The task ends when the last
-    /// has left, or shortly after <paramref name="abort"/>.
+    /// Takes nothing new once it has returned its task, and has what only the server knows of finish. The task ends when nothing new
+    /// can come and nothing of that is left, or shortly after <paramref name="abort"/>. For its connections the endpoint cares.
     /// </summary>
     Task StopAsync(CancellationToken abort);
 }

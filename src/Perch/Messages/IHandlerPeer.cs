@@ -17,6 +17,7 @@ internal interface IHandlerPeer
 
     CancellationToken Draining { get; }
 
+    /// <summary>The same without a token, which some would make for it.</summary>
     bool IsDraining => Draining.IsCancellationRequested;
 
     CancellationToken Aborted { get; }
