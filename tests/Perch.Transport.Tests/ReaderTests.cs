@@ -3,12 +3,16 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
+using Perch.Transport.Buffers;
 
 namespace Perch.Transport.Tests;
 
 /// <summary>What <see cref="PipeReader"/> promises, over a connection.</summary>
 public sealed class ReaderTests
 {
+    /// <summary>More than a block.</summary>
+    private const int Bulk = 100_000;
+
     [Theory]
     [Transports]
     public async Task ReadAsync_BytesAreThere_ReturnsThem(TransportKind kind)
@@ -167,44 +171,120 @@ public sealed class ReaderTests
     }
 
     [Theory]
-    [Transports(DirectOnly = true)]
-    public async Task ReadBytes_MoreIsThere_ReadHandsOutSoMuchAtOnce(TransportKind kind)
+    [Transports]
+    public async Task ReadAtLeastAsync_EndComesBefore_HandsOutWhatCame(TransportKind kind)
     {
         await using var host = await TransportHost.StartAsync(kind);
         var (server, client) = await host.ConnectAsync();
-        var reader = server.Transport.Input;
-        var size = server.Features.Get<IReadSizeFeature>()!;
-        var sent = PeerExtensions.Pattern(10_000_000);
-        var sending = Task.Run(() => client.SendAsync(sent));
-        var got = new MemoryStream();
-        var most = 0L;
-        size.ReadBytes = 300_000;
-        while (got.Length < sent.Length)
-        {
-            var read = await reader.ReadAsync().Soon();
-            most = Math.Max(most, read.Buffer.Length);
-            foreach (var segment in read.Buffer) got.Write(segment.Span);
-            reader.AdvanceTo(read.Buffer.End);
-        }
+        var reading = server.Transport.Input.ReadAtLeastAsync(Bulk).Soon();
+        await client.SendTextAsync("rest");
+        client.Shutdown(SocketShutdown.Send);
+        var read = await reading;
+        Assert.True(read.IsCompleted);
+        Assert.Equal("rest", read.Text());
+    }
 
-        await sending;
-        Assert.True(got.ToArray().AsSpan().SequenceEqual(sent));
-        Assert.InRange(most, Buffers.Block.Size + 1, 300_000 + Buffers.Block.Size);
+    [Theory]
+    [Transports]
+    public async Task ReadAtLeastAsync_Cancelled_HandsOutWhatCameAndTheRestLater(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var input = server.Transport.Input;
+        var sent = PeerExtensions.Pattern(Bulk);
+        await client.SendAsync(sent.AsMemory(0, 1000));
+        var first = await input.ReadUntilAsync(1000);
+        input.AdvanceTo(first.Buffer.Start, first.Buffer.End);
+        var reading = input.ReadAtLeastAsync(Bulk).Soon();
+        input.CancelPendingRead();
+        var cancelled = await reading;
+        Assert.True(cancelled.IsCanceled);
+        Assert.Equal(1000, cancelled.Buffer.Length);
+        input.AdvanceTo(cancelled.Buffer.GetPosition(10));
+        await client.SendAsync(sent.AsMemory(1000));
+        Assert.Equal(sent[10..], (await input.ReadUntilAsync(Bulk - 10)).Buffer.ToArray());
     }
 
     [Theory]
     [Transports(DirectOnly = true)]
-    public async Task ReadBytes_ReadFromElsewhere_StillHearsOfBytesAndOfTheEnd(TransportKind kind)
+    public async Task ReadAtLeastAsync_OfBulk_HandsOutExactlySoMuch(TransportKind kind)
     {
         await using var host = await TransportHost.StartAsync(kind);
         var (server, client) = await host.ConnectAsync();
         var reader = server.Transport.Input;
-        server.Features.Get<IReadSizeFeature>()!.ReadBytes = 300_000;
+        var sent = PeerExtensions.Pattern(10 * Bulk);
+        var sending = Task.Run(() => client.SendAsync(sent));
+        for (var part = 0; part < 10; part++)
+        {
+            var read = await reader.ReadUntilAsync(Bulk);
+            Assert.True(read.Buffer.ToArray().AsSpan().SequenceEqual(sent.AsSpan(part * Bulk, Bulk)));
+            reader.AdvanceTo(read.Buffer.End);
+        }
+
+        await sending;
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ReadAtLeastAsync_OfBulkThatIsThereAndSeen_WaitsForMore(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var reader = server.Transport.Input;
+        await client.SendAsync(new byte[Bulk]);
+        var seen = await reader.ReadUntilAsync(Bulk);
+        reader.AdvanceTo(seen.Buffer.Start, seen.Buffer.End);
+        var more = reader.ReadAtLeastAsync(Bulk - 1).Soon();
+        await client.SendTextAsync("more");
+        var read = await more;
+        Assert.False(read.IsCompleted);
+        Assert.InRange(read.Buffer.Length, Bulk + 1, Bulk + 4);
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ReadAtLeastAsync_OfLargeBlocks_EachIsOneOfWholePages(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var reader = server.Transport.Input;
+        var sent = PeerExtensions.Pattern(100 + (4 * Block.LargeSize));
+        var sending = Task.Run(() => client.SendAsync(sent));
+        // What came with something else, and so begins at an odd place, does not shift what is behind it.
+        var first = await reader.ReadUntilAsync(100);
+        reader.AdvanceTo(first.Buffer.GetPosition(100), first.Buffer.End);
+        var rest = await reader.ReadUntilAsync(Block.LargeSize);
+        Assert.Equal(Block.LargeSize, rest.Buffer.Length);
+        reader.AdvanceTo(rest.Buffer.End);
+        // Those before are still held while the next one comes.
+        var held = 0;
+        for (var part = 1; part < 4; part++)
+        {
+            var read = await reader.ReadUntilAsync(held + Block.LargeSize);
+            var fresh = read.Buffer.Slice(held);
+            Assert.True(fresh.IsSingleSegment);
+            Assert.True(IsOnPage(fresh.FirstSpan));
+            Assert.True(fresh.FirstSpan.SequenceEqual(sent.AsSpan(100 + (part * Block.LargeSize), Block.LargeSize)));
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            held += Block.LargeSize;
+        }
+
+        await sending;
+    }
+
+    [Theory]
+    [Transports(DirectOnly = true)]
+    public async Task ReadAtLeastAsync_OfBulkFromElsewhere_StillHearsOfBytesAndOfTheEnd(TransportKind kind)
+    {
+        await using var host = await TransportHost.StartAsync(kind);
+        var (server, client) = await host.ConnectAsync();
+        var reader = server.Transport.Input;
+        var bulk = PeerExtensions.Pattern(Bulk);
         for (var i = 0; i < 50; i++)
         {
-            await client.SendTextAsync("there");
+            await client.SendAsync(bulk);
             // Found without the loop, which is not told any more.
-            var read = await reader.ReadUntilAsync(5);
+            var read = await reader.ReadUntilAsync(Bulk);
             reader.AdvanceTo(read.Buffer.End);
             var waiting = reader.ReadAsync().AsTask();
             await client.SendTextAsync("later");
@@ -212,9 +292,8 @@ public sealed class ReaderTests
             reader.AdvanceTo((await waiting).Buffer.End);
         }
 
-        await client.SendTextAsync("last");
-        var last = await reader.ReadUntilAsync(4);
-        Assert.Equal("last", last.Text());
+        await client.SendAsync(bulk);
+        var last = await reader.ReadUntilAsync(Bulk);
         reader.AdvanceTo(last.Buffer.End);
         client.Shutdown(SocketShutdown.Send);
         Assert.True((await reader.ReadAsync().Soon()).IsCompleted);
@@ -382,5 +461,10 @@ public sealed class ReaderTests
         await client.SendTextAsync("cd");
 
         Assert.Equal("abcd", (await server.Transport.Input.ReadUntilAsync(4)).Text());
+    }
+
+    private static unsafe bool IsOnPage(ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes) return (nint)start % Environment.SystemPageSize == 0;
     }
 }

@@ -1,16 +1,28 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using Perch.Transport;
 using Perch.Wire;
 
 namespace Perch.Protocols.Files;
 
 /// <summary>The bytes of an upload as they come: exactly so many, whatever becomes of them, or all until the stream's end.</summary>
-/// <param name="input">Where they come from.</param>
-/// <param name="size">Has a read hand out as much as is best stored at once; null where the transport does not know how.</param>
+/// <param name="input">
+/// Where they come from. Its <c>ReadAtLeastAsync</c> is to count what is held, as those of connections do; that of a
+/// <see cref="Pipe"/> itself counts only what was not yet examined.
+/// </param>
 /// <param name="length">How many; null for all until the end.</param>
-internal sealed class FileBody(PipeReader input, IReadSizeFeature? size, long? length)
+/// <param name="isBeating">
+/// Whether <see cref="OnHeartbeat"/> is called: then a read waits until as much has come as is best stored at once, which wakes
+/// nobody before.
+/// </param>
+internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
 {
+    private readonly Queue<(Task Stored, long Bytes)> _storing = new(IFileUpload.AppendsAtOnce);
+
+    /// <summary>What is being stored: it stays with the reader, before what comes next.</summary>
+    private long _held;
+    private volatile bool _isWaiting;
+    private int _beats;
+
     /// <summary>How many have not been taken from the stream.</summary>
     public long Left { get; private set; } = length ?? long.MaxValue;
 
@@ -18,46 +30,39 @@ internal sealed class FileBody(PipeReader input, IReadSizeFeature? size, long? l
     /// <exception cref="ProtocolException"><c>truncated</c>: the stream ended before the length. What came is in the upload.</exception>
     public async ValueTask ReceiveAsync(IFileUpload upload, FileMetrics.FileTransfer transfer)
     {
-        // What is being stored stays with the reader, before what comes next.
-        var (storing, held) = (Task.CompletedTask, 0L);
         try
         {
             for (var isLast = Left == 0; !isLast;)
             {
-                var best = upload.BestAppendBytes;
-                size?.ReadBytes = best;
-                var read = await input.ReadAsync();
-                size?.ReadBytes = 0;
-                var fresh = read.Buffer.Slice(held, Math.Min(Left, read.Buffer.Length - held));
+                var best = (int)Math.Min(upload.BestAppendBytes, Left);
+                var read = await ReadAsync(best);
+                var fresh = read.Buffer.Slice(_held, Math.Min(best == 0 ? Left : best, read.Buffer.Length - _held));
                 Left -= fresh.Length;
-                isLast = read.IsCompleted || Left == 0;
-                var isOver = true;
+                isLast = Left == 0 || (read.IsCompleted && _held + fresh.Length == read.Buffer.Length);
+                // Where it fails, all that came is done with.
+                var consumed = fresh.End;
                 try
                 {
-                    await storing;
-                    transfer.Add(held);
-                    storing = fresh.IsEmpty ? Task.CompletedTask : StoreAsync(upload, fresh);
-                    if (isLast || best == 0)
-                    {
-                        await storing;
-                        transfer.Add(fresh.Length);
-                    }
-                    else
-                    {
-                        isOver = false;
-                    }
+                    var stored = await SettleAsync(transfer, fresh.Length == best ? IFileUpload.AppendsAtOnce - 1 : 0);
+                    if (!fresh.IsEmpty) Begin(StoreAsync(upload, fresh), fresh.Length);
+                    if (isLast || best == 0) stored += await SettleAsync(transfer, 0);
+                    consumed = read.Buffer.GetPosition(stored);
+                }
+                catch
+                {
+                    await AbandonAsync();
+                    throw;
                 }
                 finally
                 {
-                    input.AdvanceTo(isOver ? fresh.End : fresh.Start, fresh.End);
-                    held = isOver ? 0 : fresh.Length;
+                    input.AdvanceTo(consumed, fresh.End);
                 }
             }
         }
         catch
         {
             // Its bytes are the reader's, and whoever is told of this may end that.
-            await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await AbandonAsync();
             throw;
         }
 
@@ -78,6 +83,33 @@ internal sealed class FileBody(PipeReader input, IReadSizeFeature? size, long? l
         }
     }
 
+    /// <summary>Called once a second: what has come of a part does not wait for the rest of it for longer than two.</summary>
+    public void OnHeartbeat()
+    {
+        if (_isWaiting && Interlocked.Increment(ref _beats) >= 2) input.CancelPendingRead();
+    }
+
+    private async ValueTask<ReadResult> ReadAsync(int best)
+    {
+        if (!isBeating || best == 0) return await input.ReadAsync();
+        Volatile.Write(ref _beats, 0);
+        _isWaiting = true;
+        try
+        {
+            return await input.ReadAtLeastAsync((int)_held + best);
+        }
+        finally
+        {
+            _isWaiting = false;
+        }
+    }
+
+    private void Begin(Task storing, long bytes)
+    {
+        _storing.Enqueue((storing, bytes));
+        _held += bytes;
+    }
+
     private async Task StoreAsync(IFileUpload upload, ReadOnlySequence<byte> bytes)
     {
         try
@@ -88,8 +120,34 @@ internal sealed class FileBody(PipeReader input, IReadSizeFeature? size, long? l
         {
             // The peer is told at once: it may have sent all, and wait for the answer.
             input.CancelPendingRead();
+            // What is done about it is nothing for the thread of a store.
+            await Task.Yield();
             throw;
         }
+    }
+
+    /// <summary>Waits until no more than so many parts are being stored.</summary>
+    /// <returns>The bytes of those that have been.</returns>
+    private async ValueTask<long> SettleAsync(FileMetrics.FileTransfer transfer, int most)
+    {
+        var settled = 0L;
+        while (_storing.Count > most)
+        {
+            var (stored, bytes) = _storing.Peek();
+            await stored;
+            _storing.Dequeue();
+            transfer.Add(bytes);
+            _held -= bytes;
+            settled += bytes;
+        }
+
+        return settled;
+    }
+
+    private async Task AbandonAsync()
+    {
+        while (_storing.TryDequeue(out var part)) await part.Stored.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _held = 0;
     }
 
     private ProtocolException Truncated(string more) => new("truncated", $"The stream ended {Left} bytes before the announced length{more}.");

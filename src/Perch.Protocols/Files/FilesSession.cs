@@ -33,7 +33,9 @@ internal sealed partial class FilesSession
     private ISendFileFeature? _sendFile;
     private readonly CancellationToken _draining;
     private readonly ConnectionContext _connection;
+    private readonly IConnectionHeartbeatFeature? _heartbeat;
     private readonly string _endpoint;
+    private FileBody? _body;
     private long _scanned;
     private bool _isWithinCommand;
 
@@ -44,6 +46,7 @@ internal sealed partial class FilesSession
         _feature = connection.Features.Get<IPerchConnectionFeature>();
         _sendFile = connection.Features.Get<ISendFileFeature>();
         _draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
+        _heartbeat = connection.Features.Get<IConnectionHeartbeatFeature>();
         _endpoint = _feature?.Endpoint ?? "";
     }
 
@@ -148,7 +151,7 @@ internal sealed partial class FilesSession
     private async ValueTask PutAsync(FileCommand command)
     {
         using var transfer = _files.Metrics.BeginUpload(_endpoint);
-        var body = new FileBody(_input, _connection.Features.Get<IReadSizeFeature>(), command.PayloadBytes);
+        var body = NewBody(command.PayloadBytes);
         try
         {
             Check(command);
@@ -166,6 +169,12 @@ internal sealed partial class FilesSession
 
         // Told at once: a client that reads while it sends need not send all. What it sends is passed over.
         if (body.Left > 0 && await FlushAsync()) await body.SkipAsync();
+    }
+
+    private FileBody NewBody(long? length)
+    {
+        if (_body is null) _heartbeat?.OnHeartbeat(static session => ((FilesSession)session)._body!.OnHeartbeat(), this);
+        return _body = new(_input, length, isBeating: _heartbeat is not null);
     }
 
     private async ValueTask<StoredFile> ReceiveAsync(FileCommand command, FileBody body, FileMetrics.FileTransfer transfer)

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
-using Perch.Transport;
 using Perch.Wire.Files;
 
 namespace Perch.Protocols.Files;
@@ -68,7 +67,10 @@ internal sealed partial class UploadSession(ConnectionContext connection, Upload
         await using var upload = await store.BeginAsync(new(name) { Endpoint = Endpoint, Remote = _feature?.Peer ?? "" }, CancellationToken.None);
         try
         {
-            await new FileBody(_input, connection.Features.Get<IReadSizeFeature>(), length: null).ReceiveAsync(upload, transfer);
+            var heartbeat = connection.Features.Get<IConnectionHeartbeatFeature>();
+            var body = new FileBody(_input, length: null, isBeating: heartbeat is not null);
+            heartbeat?.OnHeartbeat(static body => ((FileBody)body).OnHeartbeat(), body);
+            await body.ReceiveAsync(upload, transfer);
             return await upload.CompleteAsync();
         }
         catch

@@ -120,7 +120,7 @@ internal static class FileEndpoints
     {
         try
         {
-            await new FileBody(request.BodyReader, size: null, length: null).ReceiveAsync(upload, transfer);
+            await new FileBody(request.BodyReader, length: null, isBeating: false).ReceiveAsync(upload, transfer);
             return await upload.CompleteAsync();
         }
         catch (FileStoreException)

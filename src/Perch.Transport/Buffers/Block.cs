@@ -9,9 +9,19 @@ internal sealed unsafe class Block : ReadOnlySequenceSegment<byte>
 {
     public const int Size = 64 * 1024;
 
-    private readonly byte[] _array;
+    /// <summary>
+    /// Of one that begins on a page, for reads of that much: what comes is received in few calls, and lies as a disk takes it
+    /// without a copy.
+    /// </summary>
+    public const int LargeSize = 2 * 1024 * 1024;
 
-    public Block(int size = Size) => _array = GC.AllocateUninitializedArray<byte>(size, pinned: true);
+    private readonly byte[] _array;
+    private readonly int _base;
+    private readonly int _capacity;
+
+    public Block(int size = Size) => (_array, _capacity) = (GC.AllocateUninitializedArray<byte>(size, pinned: true), size);
+
+    private Block(byte[] array, int start) => (_array, _base, _capacity) = (array, start, LargeSize);
 
     /// <summary>The first byte that is not yet sent; a reader's blocks do not use it.</summary>
     public int Start { get; set; }
@@ -21,11 +31,13 @@ internal sealed unsafe class Block : ReadOnlySequenceSegment<byte>
 
     public int Length => End - Start;
 
-    public int Free => _array.Length - End;
+    public int Free => _capacity - End;
 
     public bool IsPooled => _array.Length == Size;
 
-    public byte* Address => (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_array));
+    public bool IsLarge => _capacity < _array.Length;
+
+    public byte* Address => (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_array)) + _base;
 
     public Block? Following
     {
@@ -33,12 +45,19 @@ internal sealed unsafe class Block : ReadOnlySequenceSegment<byte>
         set => Next = value;
     }
 
-    public Memory<byte> FreeMemory => MemoryMarshal.CreateFromPinnedArray(_array, End, Free);
+    public Memory<byte> FreeMemory => MemoryMarshal.CreateFromPinnedArray(_array, _base + End, Free);
 
-    public Span<byte> FreeSpan => _array.AsSpan(End);
+    public Span<byte> FreeSpan => _array.AsSpan(_base + End, Free);
+
+    public static Block NewLarge()
+    {
+        var array = GC.AllocateUninitializedArray<byte>(LargeSize + Environment.SystemPageSize, pinned: true);
+        var address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(array));
+        return new(array, (int)(-address & (Environment.SystemPageSize - 1)));
+    }
 
     /// <summary>Makes what is in use visible to a sequence; called after <see cref="End"/> has moved.</summary>
-    public void Publish() => Memory = MemoryMarshal.CreateFromPinnedArray(_array, 0, End);
+    public void Publish() => Memory = MemoryMarshal.CreateFromPinnedArray(_array, _base, End);
 
     /// <summary>Links it behind another one.</summary>
     public void Follow(Block previous)

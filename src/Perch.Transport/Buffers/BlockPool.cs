@@ -22,9 +22,18 @@ internal sealed class BlockPool(SharedBlocks shared)
         return block;
     }
 
+    public Block RentLarge() => shared.RentLarge();
+
     /// <remarks>Called once for each that was rented: who returns it must not hold it any more.</remarks>
     public void Return(Block block)
     {
+        if (block.IsLarge)
+        {
+            block.Reset();
+            shared.ReturnLarge(block);
+            return;
+        }
+
         if (!block.IsPooled) return;
         block.Reset();
         if (Environment.CurrentManagedThreadId == _thread && _count < MaxKept) _kept[_count++] = block;

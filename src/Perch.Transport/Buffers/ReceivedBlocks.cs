@@ -15,6 +15,8 @@ internal struct ReceivedBlocks
     /// <summary>Whether the reader has looked at all of it.</summary>
     public readonly bool IsExamined => !_isUnexamined;
 
+    public readonly long Length => _head is null ? 0 : Last!.RunningIndex + Last.End - _head.RunningIndex - _headIndex;
+
     public readonly ReadOnlySequence<byte> Bytes => _head is null ? default : new(_head, _headIndex, Last!, Last!.End);
 
     /// <summary>Takes what was received into a block's free part: the last one's, or that of a new one.</summary>

@@ -14,7 +14,7 @@ namespace Perch.Transport.Connections;
 /// ended or the linger time is over, or at once when it fails or is aborted; whoever ends the last system call that is
 /// under way then closes the descriptor.
 /// </summary>
-internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionProgressFeature, IReadSizeFeature, IConnectionIdFeature,
+internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionProgressFeature, IConnectionIdFeature,
     IConnectionTransportFeature, IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature
 {
     private const int InputDone = 1;
@@ -32,9 +32,9 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     /// <summary>
     /// Those that are of its own transport. What has taken the transport's place, such as TLS, would be passed by a file, not be
-    /// counted, and read otherwise: then they are gone.
+    /// counted: then they are gone.
     /// </summary>
-    private static readonly Type[] TypesOfOwnTransport = [typeof(ISendFileFeature), typeof(IConnectionProgressFeature), typeof(IReadSizeFeature)];
+    private static readonly Type[] TypesOfOwnTransport = [typeof(ISendFileFeature), typeof(IConnectionProgressFeature)];
 
     private readonly DirectListener _listener;
     private RemoteName _remote;
@@ -146,12 +146,6 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     bool IConnectionProgressFeature.HasPeerEnded => Reader.HasEnded;
 
     bool IConnectionProgressFeature.HasPeerLeft => Writer.HasToldPeerLeft;
-
-    int IReadSizeFeature.ReadBytes
-    {
-        get => Reader.ReadBytes;
-        set => Reader.ReadBytes = value;
-    }
 
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _listener.Loops.Pool;
 

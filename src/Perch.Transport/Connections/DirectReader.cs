@@ -13,6 +13,10 @@ namespace Perch.Transport.Connections;
 /// goes on. Its state is one word. Whoever has put <see cref="Receiving"/> there owns the buffers until it is taken away;
 /// an edge that comes meanwhile is noted, so that no news is lost.
 /// </summary>
+/// <remarks>
+/// A read of at least a block is one of bulk. Until there is so much the loop receives, and wakes nobody. No more than that is
+/// received: who takes it all, and asks for <see cref="Block.LargeSize"/> each time, gets one block of whole pages each time.
+/// </remarks>
 internal sealed class DirectReader(DirectConnection connection, bool looksFirst) : PipeReader, IValueTaskSource<ReadResult>
 {
     /// <summary>What it takes of memory, for the cache.</summary>
@@ -54,6 +58,7 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     private bool _mayHaveMore = looksFirst;
     private volatile bool _isAlert;
     private volatile bool _isMuted;
+    private int _atLeast;
     private object? _waiter;
 
     /// <summary>The peer's end was received.</summary>
@@ -62,17 +67,19 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     /// <summary>All bytes that were received.</summary>
     public long BytesReceived { get; private set; }
 
-    /// <inheritdoc cref="IReadSizeFeature.ReadBytes"/>
-    public int ReadBytes { get; set; }
-
     /// <summary>A read waits for news.</summary>
     public bool IsPending => (Volatile.Read(ref _state) & Waiting) != 0;
 
-    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    private bool IsBulk => _atLeast >= Block.Size;
+
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => ReadAtLeastAsyncCore(0, cancellationToken);
+
+    protected override ValueTask<ReadResult> ReadAtLeastAsyncCore(int minimumSize, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<ReadResult>(cancellationToken);
         ThrowIfHandedOut();
         Enter();
+        _atLeast = minimumSize;
         if (IsReady()) return Ready();
 
         // Who has come from elsewhere, such as from a disk, keeps nobody of the loop waiting.
@@ -103,6 +110,7 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     {
         ThrowIfHandedOut();
         Enter();
+        _atLeast = 0;
         var isReady = IsReady() || (_mayHaveMore && Receive());
         result = default;
         var error = connection.Error;
@@ -233,11 +241,13 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
         return false;
     }
 
-    private bool IsReady() => _isCancelRequested || !_received.IsExamined || HasEnded || connection.Error is not null;
+    private bool IsReady() => _isCancelRequested || HasEnough() || HasEnded || connection.Error is not null;
+
+    private bool HasEnough() => !_received.IsExamined && (_atLeast == 0 || _received.Length >= _atLeast);
 
     private ValueTask<ReadResult> Ready()
     {
-        if (ReadBytes > 0) Mute();
+        if (IsBulk) Mute();
         var error = connection.Error;
         Leave(error is null ? HandedOut : 0);
         return error is null ? new(HandOut(TakeCancellation())) : ValueTask.FromException<ReadResult>(Wrap(error));
@@ -314,25 +324,29 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
         }
     }
 
-    /// <returns>False where there is nothing to receive yet.</returns>
+    /// <returns>False where there is not enough to receive yet.</returns>
     private bool Receive()
     {
-        var before = BytesReceived;
-        if (!ReceiveOnce()) return false;
-        while (_mayHaveMore && !HasEnded && connection.Error is null && BytesReceived - before < ReadBytes && ReceiveOnce())
+        while (ReceiveOnce())
         {
-            // It is there already.
+            if (IsReady()) return true;
+            if (!_mayHaveMore) return false;
         }
 
-        return true;
+        return false;
     }
+
+    /// <returns>What a read of bulk lacks; else there is no limit: one that has enough, and had seen all of it, takes what there is.</returns>
+    private int Wanted() => IsBulk && _atLeast - _received.Length is > 0 and var lacks ? (int)lacks : int.MaxValue;
 
     private unsafe bool ReceiveOnce()
     {
+        var wanted = Wanted();
+        var isLarge = wanted is >= Block.LargeSize and < int.MaxValue;
         var block = _received.Last;
-        var isFresh = block is null || block.Free < MinReceiveBytes;
-        if (isFresh) block = connection.Loop.Blocks.Rent();
-        var room = block!.Free;
+        var isFresh = block is null || block.Free < Math.Min(wanted, MinReceiveBytes) || (isLarge && !block.IsLarge);
+        if (isFresh) block = isLarge ? connection.Loop.Blocks.RentLarge() : connection.Loop.Blocks.Rent();
+        var room = Math.Min(block!.Free, wanted);
         nint received;
         int error;
         if (connection.Use.TryBegin())

@@ -326,7 +326,7 @@ internal sealed partial class DiskFileStore : IFileStore
             var recovered = DiskRecovery.Finish(layout);
             var (files, bytes) = DiskRecovery.Count(layout);
             Quota.Reset(files, bytes);
-            var uploads = new DiskUploads(layout, Quota, _time);
+            var uploads = new DiskUploads(layout, Quota, _options, _time);
             uploads.Load();
             (_uploads, _layout) = (uploads, layout);
             var totals = Totals;

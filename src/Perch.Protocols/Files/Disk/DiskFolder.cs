@@ -69,6 +69,14 @@ internal sealed class DiskFolder : IDisposable
         return null;
     }
 
+    /// <summary>Opens a file so that what is written goes to the disk past the page cache: whole pages, from memory that begins on one (open(2), <c>O_DIRECT</c>).</summary>
+    /// <returns>Null where it is not there, or the file system cannot.</returns>
+    public SafeFileHandle? TryOpenDirect(string segment)
+    {
+        var opened = Posix.OpenAt(_handle, segment, Posix.ReadWrite | Posix.Direct | Posix.NoFollow | Posix.CloseOnExec, 0);
+        return opened >= 0 ? new(opened, ownsHandle: true) : null;
+    }
+
     /// <summary>Makes a file that was not there.</summary>
     public SafeFileHandle CreateFile(string segment, bool exclusive = true)
     {

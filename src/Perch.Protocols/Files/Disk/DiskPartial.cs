@@ -6,14 +6,23 @@ using Microsoft.Win32.SafeHandles;
 namespace Perch.Protocols.Files.Disk;
 
 /// <summary>
-/// One file of <c>uploads</c>. It belongs to the upload that took it last; its bytes are hashed as they are written. Used
-/// on the disk's threads, under its own lock.
+/// One file of <c>uploads</c>. It belongs to the upload that took it last; its bytes are hashed beside being written. Used
+/// on the disk's threads, under its own lock, and its hash under another.
 /// </summary>
 /// <remarks>
 /// While the process lives the state of the hash is kept with it, so that going on where it ended costs nothing. After a
 /// restart, or where an upload goes back, the bytes that are there are read once to hash them again.
+/// <para>
+/// What comes in whole parts is written past the page cache: the disk takes it from where it was received, and a sync has
+/// little left to do. The file grows in order, so that after a crash all of it is what was sent.
+/// </para>
 /// </remarks>
-internal sealed class DiskPartial(DiskFolder uploads, string key, string id, TimeProvider time) : IDisposable
+/// <param name="uploads">Its folder.</param>
+/// <param name="key">Of the name: <see cref="DiskMetadata.KeyOf"/>.</param>
+/// <param name="id">Tells it from others of the name.</param>
+/// <param name="isDirect">Whether whole parts pass the page cache, where the file system can.</param>
+/// <param name="time">The clock.</param>
+internal sealed class DiskPartial(DiskFolder uploads, string key, string id, bool isDirect, TimeProvider time) : IDisposable
 {
     /// <summary>How much is written before the system is asked to begin with it: the sync at the end has little left to do.</summary>
     public const long WriteBehind = 8 * 1024 * 1024;
@@ -24,11 +33,13 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     /// </summary>
     private const int WriteBytes = 64 * 1024;
 
-    private readonly HashBeside _hashing = new();
+    private readonly Lock _hashing = new();
     private readonly List<ReadOnlyMemory<byte>> _pieces = [];
-    private Action<ReadOnlySequence<byte>>? _write;
     private SafeFileHandle? _file;
+    private SafeFileHandle? _direct;
+    private bool _isDirect = isDirect;
     private IncrementalHash? _hash;
+    private long _hashed;
     private long _begun;
     private long _synced;
 
@@ -46,7 +57,7 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     /// <summary>A newer upload of the name is the one to resume: this one is of no use when its owner leaves it.</summary>
     public bool IsDetached { get; set; }
 
-    /// <summary>Written and, where there is a hash, hashed.</summary>
+    /// <summary>Written.</summary>
     public long Length { get; private set; }
 
     /// <summary>How much of it is known to be durable.</summary>
@@ -80,32 +91,47 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     {
         _file ??= uploads.TryOpenFile(Entry, out _, forWriting: true) ?? throw FileStoreException.Unavailable($"{Entry} is gone from the store");
         if (Posix.Truncate(_file, offset) != 0) throw Posix.Error(Marshal.GetLastPInvokeError(), Entry);
-        var isHashed = _hash is not null && Length == offset;
         (Length, _begun, _synced) = (offset, offset, Math.Min(_synced, offset));
-        if (!isHashed) Rehash(offset);
+        lock (_hashing)
+        {
+            if (_hash is null || _hashed != offset) Rehash(offset);
+        }
     }
 
+    /// <summary>Writes bytes behind those that are there.</summary>
     public void Append(in ReadOnlySequence<byte> bytes)
     {
-        try
-        {
-            _hashing.Run(_hash!, bytes, _write ??= Write);
-        }
-        catch
-        {
-            // It may have more of them than the disk.
-            DropHash();
-            throw;
-        }
-
+        if (!TryWriteDirect(bytes)) Write(bytes);
         if (Length - _begun < WriteBehind) return;
         // A hint: a file system that cannot is none the worse.
         _ = Posix.SyncRange(File, _begun, Length - _begun, flags: 2);
         _begun = Length;
     }
 
+    /// <summary>Hashes bytes behind those before, beside their being written; not under <see cref="Lock"/>.</summary>
+    /// <returns>False where the partial is another's.</returns>
+    public bool TryHash(in ReadOnlySequence<byte> bytes, DiskUpload owner)
+    {
+        // Looked at before the lock too: whoever took it over may read for long.
+        if (Owner != owner) return false;
+        lock (_hashing)
+        {
+            if (Owner != owner || _hash is null) return false;
+            foreach (var segment in bytes) _hash.AppendData(segment.Span);
+            _hashed += bytes.Length;
+            return true;
+        }
+    }
+
     /// <summary>The hash of what is there, in lower-case digits.</summary>
-    public string Hash() => Convert.ToHexStringLower(_hash!.GetCurrentHash());
+    public string Hash()
+    {
+        lock (_hashing)
+        {
+            if (_hash is null || _hashed != Length) throw new InvalidOperationException($"{Entry} has {Length} bytes, and {_hashed} are hashed.");
+            return Convert.ToHexStringLower(_hash.GetCurrentHash());
+        }
+    }
 
     /// <exception cref="FileStoreException"><c>unavailable</c>: it <see cref="IsLost"/>.</exception>
     public void EnsureNotLost()
@@ -133,8 +159,7 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     {
         Owner = null;
         Touched = time.GetUtcNow();
-        _file?.Dispose();
-        _file = null;
+        Close();
     }
 
     public void Delete()
@@ -145,10 +170,41 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
 
     public void Dispose()
     {
+        Close();
+        lock (_hashing) DropHash();
+    }
+
+    private void Close()
+    {
         _file?.Dispose();
-        _file = null;
-        DropHash();
-        _hashing.Dispose();
+        _direct?.Dispose();
+        (_file, _direct) = (null, null);
+    }
+
+    /// <returns>False where it has to go through the page cache: it is no whole part, lies across pages, or the file system cannot.</returns>
+    private unsafe bool TryWriteDirect(in ReadOnlySequence<byte> bytes)
+    {
+        if (!_isDirect || bytes.Length != DiskUpload.PartBytes || Length % DiskUpload.PartBytes != 0 || !bytes.IsSingleSegment) return false;
+        var part = bytes.FirstSpan;
+        fixed (byte* start = part)
+        {
+            if ((nint)start % Environment.SystemPageSize != 0) return false;
+        }
+
+        _direct ??= uploads.TryOpenDirect(Entry);
+        try
+        {
+            if (_direct is not null) RandomAccess.Write(_direct, part, Length);
+        }
+        catch (IOException exception) when (exception.HResult == Posix.EINVAL)
+        {
+            _direct!.Dispose();
+            _direct = null;
+        }
+
+        _isDirect = _direct is not null;
+        if (_isDirect) Length += DiskUpload.PartBytes;
+        return _isDirect;
     }
 
     private void Write(ReadOnlySequence<byte> bytes)
@@ -184,6 +240,7 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
     {
         _hash ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         _hash.GetHashAndReset();
+        _hashed = 0;
         var buffer = ArrayPool<byte>.Shared.Rent(256 * 1024);
         try
         {
@@ -193,6 +250,7 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, Tim
                 if (read == 0) throw FileStoreException.Unavailable($"{Entry} is shorter than it was");
                 _hash.AppendData(buffer, 0, read);
                 at += read;
+                _hashed = at;
             }
         }
         catch

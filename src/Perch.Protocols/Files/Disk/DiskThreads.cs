@@ -9,7 +9,7 @@ namespace Perch.Protocols.Files.Disk;
 /// </summary>
 internal sealed class DiskThreads : IDisposable
 {
-    private readonly Queue<DiskJob> _jobs = new();
+    private readonly Queue<DiskWork> _jobs = new();
     private readonly Lazy<List<Thread>> _threads;
     private readonly TimeSpan _limit;
     private readonly TimeProvider _time;
@@ -25,7 +25,7 @@ internal sealed class DiskThreads : IDisposable
     }
 
     /// <exception cref="FileStoreException">The store is closed.</exception>
-    public void Enqueue(DiskJob job)
+    public void Enqueue(DiskWork job)
     {
         _ = _threads.Value;
         lock (_jobs)
@@ -107,7 +107,7 @@ internal sealed class DiskThreads : IDisposable
     }
 
     /// <remarks>A monitor and no <c>BlockingCollection</c>: that one spins before it sleeps, on every thread, behind every job.</remarks>
-    private DiskJob? Take()
+    private DiskWork? Take()
     {
         lock (_jobs)
         {
@@ -159,8 +159,15 @@ internal sealed class DiskThreads : IDisposable
     }
 }
 
+/// <summary>Something for the disk's threads to do.</summary>
+internal abstract class DiskWork
+{
+    /// <remarks>Nobody is there who would catch what it throws.</remarks>
+    public abstract void Run();
+}
+
 /// <summary>One piece of work for the disk's threads, used again by its owner when it is done.</summary>
-internal abstract class DiskJob : IValueTaskSource<int>
+internal abstract class DiskJob : DiskWork, IValueTaskSource<int>
 {
     private ManualResetValueTaskSourceCore<int> _result = new() { RunContinuationsAsynchronously = true };
 
@@ -171,7 +178,7 @@ internal abstract class DiskJob : IValueTaskSource<int>
         return new(this, _result.Version);
     }
 
-    public void Run()
+    public override void Run()
     {
         try
         {

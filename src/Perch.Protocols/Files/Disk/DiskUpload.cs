@@ -1,22 +1,29 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
 
 namespace Perch.Protocols.Files.Disk;
 
 /// <summary>One uploader at work on a <see cref="DiskPartial"/>.</summary>
 internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request) : IFileUpload
 {
-    /// <summary>More takes no less time.</summary>
-    private const int MaxAppendBytes = 1024 * 1024;
+    /// <summary>A whole part, which the transport receives into whole pages (<c>Block.LargeSize</c>).</summary>
+    public const int PartBytes = 2 * 1024 * 1024;
+
+    /// <summary>Less is hashed sooner than another thread is woken.</summary>
+    private const int WorthAThread = 256 * 1024;
 
     /// <summary>Two blocks of a connection; less is not worth waiting for.</summary>
     private const int MinAppendBytes = 128 * 1024;
 
-    /// <summary>What all uploads together may have in memory beyond a block each: one part is stored while the next one comes.</summary>
-    private const int SharedBytes = 32 * 1024 * 1024;
+    /// <summary>What all uploads together may have in memory beyond a block each: some parts are stored while the next one comes.</summary>
+    private const int SharedBytes = 48 * 1024 * 1024;
 
-    private readonly AppendJob _append = new();
+    private readonly DiskAppend[] _appends = [.. Enumerable.Range(0, IFileUpload.AppendsAtOnce).Select(_ => new DiskAppend(lanes: 2))];
+    private DiskLane? _writes;
+    private DiskLane? _hashes;
     private DiskPartial? _partial;
+    private Exception? _failure;
+    private long _came;
+    private int _turn;
     private long _promised;
     private long _untilCheck;
     private bool _isDone;
@@ -28,8 +35,11 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
     {
         get
         {
-            var share = SharedBytes / 2 / Math.Max(1, store.Quota.Active);
-            return share < MinAppendBytes ? 0 : Math.Min(share, MaxAppendBytes);
+            var share = SharedBytes / (IFileUpload.AppendsAtOnce + 1) / Math.Max(1, store.Quota.Active);
+            // A part is no more than has come before it, which is what a reset in the middle of it costs at the most.
+            var part = (int)Math.Min(Math.Min(share, PartBytes), _came);
+            // The whole ones lie on multiples of their size.
+            return part < MinAppendBytes ? 0 : Math.Min(part, PartBytes - (int)((Request.Offset + _came) % PartBytes));
         }
     }
 
@@ -41,11 +51,18 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         else Resume(key, replaced);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask AppendAsync(ReadOnlySequence<byte> bytes)
+    /// <remarks>Whoever waits for it goes on on a thread of the disk.</remarks>
+    public ValueTask AppendAsync(ReadOnlySequence<byte> bytes)
     {
-        _append.Set(this, bytes);
-        await _append.StartAsync(store.Threads);
+        _turn = (_turn + 1) % _appends.Length;
+        var append = _appends[_turn];
+        var done = append.Begin(bytes);
+        _came += bytes.Length;
+        _hashes ??= new(store.Threads, Hash);
+        _writes ??= new(store.Threads, Write);
+        _hashes.Add(append, isLater: bytes.Length < WorthAThread);
+        _writes.Add(append);
+        return done;
     }
 
     public async Task<StoredFile> CompleteAsync()
@@ -166,7 +183,31 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         }
     }
 
-    private void Append(in ReadOnlySequence<byte> bytes)
+    private void Hash(DiskAppend append)
+    {
+        if (!_partial!.TryHash(append.Bytes, this)) throw Superseded();
+    }
+
+    private void Write(DiskAppend append)
+    {
+        try
+        {
+            if (_failure is not null) throw _failure;
+            Write(append.Bytes);
+        }
+        catch (Exception failure)
+        {
+            // What comes behind it would leave a gap.
+            _failure = failure;
+            throw;
+        }
+        finally
+        {
+            _hashes!.RunHere();
+        }
+    }
+
+    private void Write(in ReadOnlySequence<byte> bytes)
     {
         var partial = _partial!;
         if (partial.Owner != this) throw Superseded();
@@ -230,25 +271,4 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
     }
 
     private static FileStoreException Superseded() => new("superseded", "another connection goes on with this upload");
-
-    private sealed class AppendJob : DiskJob
-    {
-        private DiskUpload? _upload;
-        private ReadOnlySequence<byte> _bytes;
-
-        public void Set(DiskUpload upload, ReadOnlySequence<byte> bytes) => (_upload, _bytes) = (upload, bytes);
-
-        protected override int Execute()
-        {
-            try
-            {
-                _upload!.Append(_bytes);
-                return 0;
-            }
-            finally
-            {
-                _bytes = default;
-            }
-        }
-    }
 }

@@ -7,7 +7,7 @@ namespace Perch.Protocols.Files.Disk;
 /// The unfinished uploads: of each name the newest one is the one that can be resumed. Older ones that are still being
 /// written may yet be completed, and are dropped when they are not.
 /// </summary>
-internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, TimeProvider time)
+internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreOptions options, TimeProvider time)
 {
     private const int KeyDigits = 64;
     private const int IdBytes = 8;
@@ -29,7 +29,7 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, TimeProvid
         {
             var ordered = uploads.OrderByDescending(f => f.Status.Modified).ThenByDescending(f => f.Status.Size).ToList();
             var (entry, status) = ordered[0];
-            var partial = new DiskPartial(layout.Uploads, uploads.Key, entry[(KeyDigits + 1)..], time);
+            var partial = new DiskPartial(layout.Uploads, uploads.Key, entry[(KeyDigits + 1)..], options.DirectWrites, time);
             partial.Found(status.Size, status.Modified);
             quota.Found(status.Size);
             _newest[uploads.Key] = partial;
@@ -43,7 +43,7 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, TimeProvid
     /// <summary>A new one, which is the one to resume from now on.</summary>
     public DiskPartial Begin(string key, DiskUpload owner)
     {
-        var partial = new DiskPartial(layout.Uploads, key, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes)), time) { Owner = owner };
+        var partial = new DiskPartial(layout.Uploads, key, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes)), options.DirectWrites, time) { Owner = owner };
         partial.Create();
         DiskPartial? older;
         lock (_lock)

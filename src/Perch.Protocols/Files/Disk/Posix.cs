@@ -9,7 +9,7 @@ namespace Perch.Protocols.Files.Disk;
 /// </summary>
 internal static partial class Posix
 {
-    public const int ENOENT = 2, ENXIO = 6, EWOULDBLOCK = 11, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, ENOSPC = 28, ELOOP = 40, ENOTEMPTY = 39, EDQUOT = 122;
+    public const int ENOENT = 2, ENXIO = 6, EWOULDBLOCK = 11, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENOSPC = 28, ELOOP = 40, ENOTEMPTY = 39, EDQUOT = 122;
 
     public const int ReadWrite = 2, Create = 0x40, Exclusive = 0x80, CloseOnExec = 0x80000;
 
@@ -18,7 +18,8 @@ internal static partial class Posix
     /// <summary>A pipe that somebody planted does not hold the open.</summary>
     public const int NonBlocking = 0x800;
 
-    // These two differ between the architectures (asm/fcntl.h).
+    // These three differ between the architectures (asm/fcntl.h).
+    public static readonly int Direct = IsArm ? 0x10000 : 0x4000;
     public static readonly int Folder = IsArm ? 0x4000 : 0x10000;
     public static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
 
