@@ -50,7 +50,7 @@ internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
                 }
                 catch
                 {
-                    await AbandonAsync();
+                    await AbandonAsync(transfer);
                     throw;
                 }
                 finally
@@ -62,7 +62,7 @@ internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
         catch
         {
             // Its bytes are the reader's, and whoever is told of this may end that.
-            await AbandonAsync();
+            await AbandonAsync(transfer);
             throw;
         }
 
@@ -144,9 +144,15 @@ internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
         return settled;
     }
 
-    private async Task AbandonAsync()
+    /// <summary>Waits for all that is being stored, whatever becomes of it.</summary>
+    private async Task AbandonAsync(FileMetrics.FileTransfer transfer)
     {
-        while (_storing.TryDequeue(out var part)) await part.Stored.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (_storing.TryDequeue(out var part))
+        {
+            await part.Stored.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (part.Stored.IsCompletedSuccessfully) transfer.Add(part.Bytes);
+        }
+
         _held = 0;
     }
 

@@ -22,6 +22,7 @@ internal interface IFileUpload : IAsyncDisposable
 
     /// <summary>
     /// Stores the bytes behind those before. Ends when they are written and hashed, not yet durable. Where one fails, those behind it do.
+    /// Whoever waits for it may go on on a thread of the store, which is not to be held.
     /// </summary>
     /// <param name="bytes">Used until it ends. A store may keep a bounded copy.</param>
     /// <exception cref="FileStoreException"><c>full</c>, <c>quota</c>, <c>superseded</c>, <c>unavailable</c>; what was written before stays.</exception>
