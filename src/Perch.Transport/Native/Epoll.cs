@@ -23,9 +23,7 @@ internal sealed unsafe class Epoll : IDisposable
     private const int Modify = 3;
     private const int MaxEvents = 512;
 
-    private static readonly bool IsPacked = RuntimeInformation.ProcessArchitecture == Architecture.X64;
-    private static readonly int EventSize = IsPacked ? 12 : 16;
-    private static readonly int DataOffset = IsPacked ? 4 : 8;
+    private static readonly (int EventSize, int DataOffset) Layout = LayoutOf(RuntimeInformation.ProcessArchitecture);
 
     private readonly int _descriptor;
     private readonly byte* _events;
@@ -36,6 +34,13 @@ internal sealed unsafe class Epoll : IDisposable
         if (_descriptor < 0) throw new Win32Exception();
         _events = (byte*)NativeMemory.Alloc((nuint)(MaxEvents * EventSize));
     }
+
+    private static int EventSize => Layout.EventSize;
+
+    private static int DataOffset => Layout.DataOffset;
+
+    /// <summary>Of <c>struct epoll_event</c>, which is packed on x64 alone.</summary>
+    public static (int EventSize, int DataOffset) LayoutOf(Architecture architecture) => architecture == Architecture.X64 ? (12, 4) : (16, 8);
 
     /// <returns>How many events there are; 0 where the time passed or a signal came.</returns>
     public int Wait(int timeoutMilliseconds)

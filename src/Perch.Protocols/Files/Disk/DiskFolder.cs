@@ -33,7 +33,7 @@ internal sealed class DiskFolder : IDisposable
             throw FileStoreException.Unavailable($"{path}: {exception.Message}", exception);
         }
 
-        var opened = Posix.Open(path, Posix.Folder | Posix.CloseOnExec, 0);
+        var opened = Posix.Open(path, Posix.Flags.Folder | Posix.CloseOnExec, 0);
         if (opened < 0) throw Posix.Error(Marshal.GetLastPInvokeError(), path);
         return new(new(opened, ownsHandle: true), path);
     }
@@ -41,7 +41,7 @@ internal sealed class DiskFolder : IDisposable
     /// <returns>Null where it is not there, or is a link or a file.</returns>
     public DiskFolder? TryOpenFolder(string segment)
     {
-        var opened = Posix.OpenAt(_handle, segment, Posix.Folder | Posix.NoFollow | Posix.CloseOnExec, 0);
+        var opened = Posix.OpenAt(_handle, segment, Posix.Flags.Folder | Posix.Flags.NoFollow | Posix.CloseOnExec, 0);
         if (opened >= 0) return new(new(opened, ownsHandle: true), Path.Combine(_path, segment));
         return Marshal.GetLastPInvokeError() is var errno && errno is Posix.ENOENT or Posix.ENOTDIR or Posix.ELOOP ? null : throw Error(errno, segment);
     }
@@ -59,7 +59,7 @@ internal sealed class DiskFolder : IDisposable
     public SafeFileHandle? TryOpenFile(string segment, out Posix.FileStatusBlock status, bool forWriting = false)
     {
         status = default;
-        var flags = Posix.NoFollow | Posix.NonBlocking | Posix.CloseOnExec | (forWriting ? Posix.ReadWrite : 0);
+        var flags = Posix.Flags.NoFollow | Posix.NonBlocking | Posix.CloseOnExec | (forWriting ? Posix.ReadWrite : 0);
         var opened = Posix.OpenAt(_handle, segment, flags, 0);
         if (opened < 0)
             return Marshal.GetLastPInvokeError() is var errno && errno is Posix.ENOENT or Posix.ENOTDIR or Posix.ELOOP or Posix.ENXIO or Posix.EISDIR ? null : throw Error(errno, segment);
@@ -73,14 +73,14 @@ internal sealed class DiskFolder : IDisposable
     /// <returns>Null where it is not there, or the file system cannot.</returns>
     public SafeFileHandle? TryOpenDirect(string segment)
     {
-        var opened = Posix.OpenAt(_handle, segment, Posix.ReadWrite | Posix.Direct | Posix.NoFollow | Posix.CloseOnExec, 0);
+        var opened = Posix.OpenAt(_handle, segment, Posix.ReadWrite | Posix.Flags.Direct | Posix.Flags.NoFollow | Posix.CloseOnExec, 0);
         return opened >= 0 ? new(opened, ownsHandle: true) : null;
     }
 
     /// <summary>Makes a file that was not there.</summary>
     public SafeFileHandle CreateFile(string segment, bool exclusive = true)
     {
-        var flags = Posix.ReadWrite | Posix.Create | Posix.NoFollow | Posix.CloseOnExec | (exclusive ? Posix.Exclusive : 0);
+        var flags = Posix.ReadWrite | Posix.Create | Posix.Flags.NoFollow | Posix.CloseOnExec | (exclusive ? Posix.Exclusive : 0);
         var opened = Posix.OpenAt(_handle, segment, flags, FileMode);
         return opened >= 0 ? new(opened, ownsHandle: true) : throw Error(Marshal.GetLastPInvokeError(), segment);
     }
@@ -89,7 +89,7 @@ internal sealed class DiskFolder : IDisposable
     /// <returns>Null where it is not there.</returns>
     public SafeFileHandle? TryHold(string segment)
     {
-        var opened = Posix.OpenAt(_handle, segment, Posix.PathOnly | Posix.NoFollow | Posix.CloseOnExec, 0);
+        var opened = Posix.OpenAt(_handle, segment, Posix.PathOnly | Posix.Flags.NoFollow | Posix.CloseOnExec, 0);
         return opened >= 0 ? new(opened, ownsHandle: true) : null;
     }
 

@@ -18,10 +18,8 @@ internal static partial class Posix
     /// <summary>A pipe that somebody planted does not hold the open.</summary>
     public const int NonBlocking = 0x800;
 
-    // These three differ between the architectures (asm/fcntl.h).
-    public static readonly int Direct = IsArm ? 0x10000 : 0x4000;
-    public static readonly int Folder = IsArm ? 0x4000 : 0x10000;
-    public static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
+    /// <summary>Those of <see cref="Open"/> that differ between the architectures.</summary>
+    public static readonly OpenFlags Flags = OpenFlags.Of(RuntimeInformation.ProcessArchitecture);
 
     public const int AtRemoveDir = 0x200, AtSymlinkNoFollow = 0x100, AtEmptyPath = 0x1000;
 
@@ -30,8 +28,6 @@ internal static partial class Posix
     private const uint StatxBasic = 0x7FF;
 
     private static volatile bool _canReadNow = true;
-
-    private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, uint mode);
@@ -105,6 +101,13 @@ internal static partial class Posix
         exception.HResult is ENOSPC or EDQUOT
             ? FileStoreException.Full($"{what}: {exception.Message}", exception)
             : FileStoreException.Unavailable($"{what}: {exception.Message}", exception);
+
+    /// <summary>Flags of open(2), by the names of asm/fcntl.h: O_DIRECTORY, O_NOFOLLOW, O_DIRECT.</summary>
+    internal sealed record OpenFlags(int Folder, int NoFollow, int Direct)
+    {
+        public static OpenFlags Of(Architecture architecture) =>
+            architecture is Architecture.Arm or Architecture.Arm64 ? new(0x4000, 0x8000, 0x10000) : new(0x10000, 0x20000, 0x4000);
+    }
 
     /// <summary><c>struct iovec</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
