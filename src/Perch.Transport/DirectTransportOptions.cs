@@ -8,6 +8,12 @@ namespace Perch.Transport;
 /// <summary>What a listener of the direct transport is made with.</summary>
 public sealed class DirectTransportOptions
 {
+    /// <summary>
+    /// A read of at least so many bytes (<c>PipeReader.ReadAtLeastAsync</c>), 2 MiB, of which none has come yet gets exactly these, in one
+    /// piece that begins on a page: in few system calls, and as a disk takes it without a copy (open(2), <c>O_DIRECT</c>).
+    /// </summary>
+    public const int LargeReadBytes = 2 * 1024 * 1024;
+
     /// <summary>What logs call the listener. Default its address.</summary>
     public string? Name { get; set; }
 

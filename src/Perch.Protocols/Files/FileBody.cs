@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Perch.Wire;
 
 namespace Perch.Protocols.Files;
@@ -30,39 +31,30 @@ internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
     /// <exception cref="ProtocolException"><c>truncated</c>: the stream ended before the length. What came is in the upload.</exception>
     public async ValueTask ReceiveAsync(IFileUpload upload, FileMetrics.FileTransfer transfer)
     {
+        // Behind what a read has handed out and is not done with.
+        SequencePosition? end = null;
         try
         {
             for (var isLast = Left == 0; !isLast;)
             {
                 var best = (int)Math.Min(upload.BestAppendBytes, Left);
-                var read = await ReadAsync(best);
+                var read = isBeating && best > 0 ? await ReadPartAsync(best) : await input.ReadAsync();
                 var fresh = read.Buffer.Slice(_held, Math.Min(best == 0 ? Left : best, read.Buffer.Length - _held));
+                end = fresh.End;
                 Left -= fresh.Length;
                 isLast = Left == 0 || (read.IsCompleted && _held + fresh.Length == read.Buffer.Length);
-                // Where it fails, all that came is done with.
-                var consumed = fresh.End;
-                try
-                {
-                    var stored = await SettleAsync(transfer, fresh.Length == best ? IFileUpload.AppendsAtOnce - 1 : 0);
-                    if (!fresh.IsEmpty) Begin(StoreAsync(upload, fresh), fresh.Length);
-                    if (isLast || best == 0) stored += await SettleAsync(transfer, 0);
-                    consumed = read.Buffer.GetPosition(stored);
-                }
-                catch
-                {
-                    await AbandonAsync(transfer);
-                    throw;
-                }
-                finally
-                {
-                    input.AdvanceTo(consumed, fresh.End);
-                }
+                var stored = await SettleAsync(transfer, fresh.Length == best ? IFileUpload.AppendsAtOnce - 1 : 0);
+                if (!fresh.IsEmpty) Begin(StoreAsync(upload, fresh), fresh.Length);
+                if (isLast || best == 0) stored += await SettleAsync(transfer, 0);
+                end = null;
+                input.AdvanceTo(read.Buffer.GetPosition(stored), fresh.End);
             }
         }
         catch
         {
             // Its bytes are the reader's, and whoever is told of this may end that.
             await AbandonAsync(transfer);
+            if (end is { } all) input.AdvanceTo(all);
             throw;
         }
 
@@ -89,9 +81,9 @@ internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
         if (_isWaiting && Interlocked.Increment(ref _beats) >= 2) input.CancelPendingRead();
     }
 
-    private async ValueTask<ReadResult> ReadAsync(int best)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ReadResult> ReadPartAsync(int best)
     {
-        if (!isBeating || best == 0) return await input.ReadAsync();
         Volatile.Write(ref _beats, 0);
         _isWaiting = true;
         try
@@ -128,6 +120,7 @@ internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
 
     /// <summary>Waits until no more than so many parts are being stored.</summary>
     /// <returns>The bytes of those that have been.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<long> SettleAsync(FileMetrics.FileTransfer transfer, int most)
     {
         var settled = 0L;

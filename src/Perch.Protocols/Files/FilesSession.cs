@@ -33,7 +33,6 @@ internal sealed partial class FilesSession
     private ISendFileFeature? _sendFile;
     private readonly CancellationToken _draining;
     private readonly ConnectionContext _connection;
-    private readonly IConnectionHeartbeatFeature? _heartbeat;
     private readonly string _endpoint;
     private FileBody? _body;
     private long _scanned;
@@ -46,7 +45,6 @@ internal sealed partial class FilesSession
         _feature = connection.Features.Get<IPerchConnectionFeature>();
         _sendFile = connection.Features.Get<ISendFileFeature>();
         _draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
-        _heartbeat = connection.Features.Get<IConnectionHeartbeatFeature>();
         _endpoint = _feature?.Endpoint ?? "";
     }
 
@@ -173,8 +171,10 @@ internal sealed partial class FilesSession
 
     private FileBody NewBody(long? length)
     {
-        if (_body is null) _heartbeat?.OnHeartbeat(static session => ((FilesSession)session)._body!.OnHeartbeat(), this);
-        return _body = new(_input, length, isBeating: _heartbeat is not null);
+        var heartbeat = _connection.Features.Get<IConnectionHeartbeatFeature>();
+        // Once for all: a connection may bring many.
+        if (_body is null) heartbeat?.OnHeartbeat(static session => ((FilesSession)session)._body!.OnHeartbeat(), this);
+        return _body = new(_input, length, isBeating: heartbeat is not null);
     }
 
     private async ValueTask<StoredFile> ReceiveAsync(FileCommand command, FileBody body, FileMetrics.FileTransfer transfer)

@@ -9,11 +9,8 @@ internal sealed unsafe class Block : ReadOnlySequenceSegment<byte>
 {
     public const int Size = 64 * 1024;
 
-    /// <summary>
-    /// Of one that begins on a page, for reads of that much: what comes is received in few calls, and lies as a disk takes it
-    /// without a copy.
-    /// </summary>
-    public const int LargeSize = 2 * 1024 * 1024;
+    /// <summary>Of one that begins on a page.</summary>
+    public const int LargeSize = DirectTransportOptions.LargeReadBytes;
 
     private readonly byte[] _array;
     private readonly int _base;

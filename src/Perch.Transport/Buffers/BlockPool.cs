@@ -27,16 +27,10 @@ internal sealed class BlockPool(SharedBlocks shared)
     /// <remarks>Called once for each that was rented: who returns it must not hold it any more.</remarks>
     public void Return(Block block)
     {
-        if (block.IsLarge)
-        {
-            block.Reset();
-            shared.ReturnLarge(block);
-            return;
-        }
-
-        if (!block.IsPooled) return;
+        if (!block.IsPooled && !block.IsLarge) return;
         block.Reset();
-        if (Environment.CurrentManagedThreadId == _thread && _count < MaxKept) _kept[_count++] = block;
+        if (block.IsLarge) shared.ReturnLarge(block);
+        else if (Environment.CurrentManagedThreadId == _thread && _count < MaxKept) _kept[_count++] = block;
         else shared.Return(block);
     }
 

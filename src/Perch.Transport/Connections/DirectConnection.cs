@@ -31,8 +31,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     ];
 
     /// <summary>
-    /// Those that are of its own transport. What has taken the transport's place, such as TLS, would be passed by a file, not be
-    /// counted: then they are gone.
+    /// Those that are of its own transport. What has taken the transport's place, such as TLS, would be passed by a file, and not
+    /// be counted: then they are gone.
     /// </summary>
     private static readonly Type[] TypesOfOwnTransport = [typeof(ISendFileFeature), typeof(IConnectionProgressFeature)];
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Perch.FunctionalTests.Hosting;
+using Perch.Protocols.Tests.Files;
 
 namespace Perch.FunctionalTests.Files;
 
@@ -28,6 +29,22 @@ public sealed class FileTests
             await ShellAsync($"(printf 'PUT 写真/夏 休み.jpg 3000000\\n'; cat photo.jpg; printf 'QUIT\\n') | nc -N 127.0.0.1 {port}", host));
         Assert.Equal(photo, await File.ReadAllBytesAsync(Path.Combine(host.Folder.Root, "data/files/写真/夏 休み.jpg")));
         Assert.Equal("ファイルアップロード完了", await ShellAsync($"nc -N 127.0.0.1 {await host.Admin.GetPortAsync("upload")} < /dev/null", host));
+    }
+
+    [Fact]
+    public async Task Put_LargeFile_PassesThePageCacheAsItIsReceived()
+    {
+        using var folder = new ServerFolder(new ServerSettings().With("files", Files));
+        await using var server = await ServerProcess.StartAsync(folder);
+        using var client = FileClient.Connect(await server.Admin.GetPortAsync("files"));
+        var bytes = FileFolder.Bytes(16 * 1024 * 1024);
+        await client.SendAsync($"PUT a {bytes.Length}\n");
+        await client.SendAsync(bytes.AsMemory(1));
+        var store = Path.Combine(folder.Root, "data/files");
+        // The last byte is not there yet: the upload is under way until it is.
+        if (FileFolder.CanDirect(folder.Root)) await Poll.UntilAsync(() => Task.FromResult(FileFolder.HasDirect(store, server.Id)), () => "a file of the store is open past the page cache");
+        await client.SendAsync(bytes.AsMemory(0, 1));
+        Assert.StartsWith($"OK {bytes.Length} sha256=", await client.ReadLineAsync(), StringComparison.Ordinal);
     }
 
     [NeighbourFact("curl")]

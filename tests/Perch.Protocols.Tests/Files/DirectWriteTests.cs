@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Perch.Protocols.Files;
-using Perch.Protocols.Files.Disk;
 using static Perch.Protocols.Files.Disk.DiskUpload;
 
 namespace Perch.Protocols.Tests.Files;
@@ -8,8 +7,6 @@ namespace Perch.Protocols.Tests.Files;
 /// <summary>Uploads whose whole parts pass the page cache, with several appends under way as <see cref="FileBody"/> has them.</summary>
 public sealed class DirectWriteTests : IDisposable
 {
-    private const int DirectFlag = 0x4000, DirectFlagOfArm = 0x10000;
-
     private readonly FileFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -23,10 +20,10 @@ public sealed class DirectWriteTests : IDisposable
         var bytes = OnPages((5 * PartBytes) + 12345);
         await using var upload = await store.BeginAsync(new(FileFolder.Name("a")) { Length = bytes.Length }, default);
         await AppendAsync(upload, bytes);
-        Assert.Equal(isDirect && CanDirect(), HasDirect());
+        Assert.Equal(isDirect && _folder.CanDirect(), _folder.HasDirect());
         Assert.Equal(FileFolder.Hash(bytes.Span), (await upload.CompleteAsync()).Sha256);
         Assert.Equal(bytes.ToArray(), await store.ReadAsync("a"));
-        Assert.False(HasDirect());
+        Assert.False(_folder.HasDirect());
     }
 
     [Fact]
@@ -36,7 +33,7 @@ public sealed class DirectWriteTests : IDisposable
         var bytes = OnPages((2 * PartBytes) + 1)[1..];
         await using var upload = await store.BeginAsync(new(FileFolder.Name("a")) { Length = bytes.Length }, default);
         await AppendAsync(upload, bytes);
-        Assert.False(HasDirect());
+        Assert.False(_folder.HasDirect());
         await upload.CompleteAsync();
         Assert.Equal(bytes.ToArray(), await store.ReadAsync("a"));
     }
@@ -139,31 +136,4 @@ public sealed class DirectWriteTests : IDisposable
         var start = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(array, 0) & (Environment.SystemPageSize - 1));
         return array.AsMemory(start, count);
     }
-
-    /// <summary>Whether the file system of the temporary folder can.</summary>
-    private bool CanDirect()
-    {
-        var path = _folder.PathOf("direct");
-        File.WriteAllBytes(path, []);
-        using var folder = DiskFolder.OpenRoot(_folder.Root, create: false);
-        using var file = folder.TryOpenDirect("direct");
-        return file is not null;
-    }
-
-    /// <summary>Whether this process has a file of the folder open past the page cache.</summary>
-    private bool HasDirect() => Directory.GetFiles("/proc/self/fd").Any(fd =>
-    {
-        try
-        {
-            if (File.ResolveLinkTarget(fd, returnFinalTarget: false)?.FullName.StartsWith(_folder.Root, StringComparison.Ordinal) != true) return false;
-            var flags = File.ReadLines($"/proc/self/fdinfo/{Path.GetFileName(fd)}").First(line => line.StartsWith("flags:", StringComparison.Ordinal))[6..];
-            var direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 ? DirectFlagOfArm : DirectFlag;
-            return (Convert.ToInt32(flags.Trim(), 8) & direct) != 0;
-        }
-        catch (IOException)
-        {
-            // Closed meanwhile.
-            return false;
-        }
-    });
 }

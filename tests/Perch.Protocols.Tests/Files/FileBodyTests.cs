@@ -66,7 +66,7 @@ public sealed class FileBodyTests : IDisposable
     }
 
     [Fact]
-    public async Task ReceiveAsync_LessThanAPartComes_WaitsForTheRestUntilItBeatsTwice()
+    public async Task ReceiveAsync_LessThanAPartComes_WaitsForTheRestUntilItBeats()
     {
         var upload = new Upload { BestAppendBytes = 4 };
         var body = new FileBody(CountingReader, 10, isBeating: true);

@@ -39,6 +39,39 @@ internal sealed class FileFolder : IDisposable
         return store;
     }
 
+    /// <summary>Whether its file system can be written past the page cache.</summary>
+    public bool CanDirect() => CanDirect(Root);
+
+    /// <inheritdoc cref="CanDirect()"/>
+    public static bool CanDirect(string root)
+    {
+        var path = Path.Combine(root, "direct");
+        File.WriteAllBytes(path, []);
+        using var folder = DiskFolder.OpenRoot(root, create: false);
+        using var file = folder.TryOpenDirect("direct");
+        File.Delete(path);
+        return file is not null;
+    }
+
+    /// <summary>Whether this process has a file of it open past the page cache.</summary>
+    public bool HasDirect() => HasDirect(Root, Environment.ProcessId);
+
+    /// <inheritdoc cref="HasDirect()"/>
+    public static bool HasDirect(string root, int process) => Directory.GetFiles($"/proc/{process}/fd").Any(fd =>
+    {
+        try
+        {
+            if (File.ResolveLinkTarget(fd, returnFinalTarget: false)?.FullName.StartsWith(root, StringComparison.Ordinal) != true) return false;
+            var flags = File.ReadLines($"/proc/{process}/fdinfo/{Path.GetFileName(fd)}").First(line => line.StartsWith("flags:", StringComparison.Ordinal))[6..];
+            return (Convert.ToInt32(flags.Trim(), 8) & Posix.Flags.Direct) != 0;
+        }
+        catch (IOException)
+        {
+            // Closed meanwhile.
+            return false;
+        }
+    });
+
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }
 

@@ -37,45 +37,54 @@ internal sealed class DiskLane(DiskThreads threads, Action<DiskAppend> work) : D
 
     public override void Run()
     {
-        DiskAppend? append;
-        lock (_waiting) append = _waiting.Dequeue();
-        Exception? fault = null;
+        bool isHandedOn;
+        do
+        {
+            DiskAppend append;
+            lock (_waiting) append = _waiting.Dequeue();
+            var fault = Work(append);
+            // The next one is on its way before somebody hears of this one.
+            isHandedOn = TryHandOn();
+            append.Done(fault);
+        }
+        while (!isHandedOn);
+    }
+
+    private Exception? Work(DiskAppend append)
+    {
         try
         {
             work(append);
+            return null;
         }
         catch (IOException exception)
         {
-            fault = Posix.Error(exception, "the disk");
+            return Posix.Error(exception, "the disk");
         }
         catch (Exception exception)
         {
-            fault = exception;
+            return exception;
         }
-
-        // Others have their turn before the next one; and that is on its way before somebody hears of this one.
-        var next = TryGoOn();
-        append.Done(fault);
-        next?.Done(FileStoreException.Unavailable("The store is closed."));
     }
 
-    /// <returns>What nobody will do any more.</returns>
-    private DiskAppend? TryGoOn()
+    /// <summary>Others have their turn before what still waits.</summary>
+    /// <returns>False where the store is closed: nobody else will do what was asked before.</returns>
+    private bool TryHandOn()
     {
         lock (_waiting)
         {
             _isTaken = _waiting.Count > 0;
-            if (!_isTaken) return null;
+            if (!_isTaken) return true;
         }
 
         try
         {
             threads.Enqueue(this);
-            return null;
+            return true;
         }
         catch (FileStoreException)
         {
-            return _waiting.Dequeue();
+            return false;
         }
     }
 }

@@ -101,7 +101,8 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
     /// <summary>Writes bytes behind those that are there.</summary>
     public void Append(in ReadOnlySequence<byte> bytes)
     {
-        if (!TryWriteDirect(bytes)) Write(bytes);
+        if (TryWriteDirect(bytes)) return;
+        Write(bytes);
         if (Length - _begun < WriteBehind) return;
         // A hint: a file system that cannot is none the worse.
         _ = Posix.SyncRange(File, _begun, Length - _begun, flags: 2);

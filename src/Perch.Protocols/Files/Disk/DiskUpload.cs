@@ -1,12 +1,13 @@
 using System.Buffers;
+using Perch.Transport;
 
 namespace Perch.Protocols.Files.Disk;
 
 /// <summary>One uploader at work on a <see cref="DiskPartial"/>.</summary>
 internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request) : IFileUpload
 {
-    /// <summary>A whole part, which the transport receives into whole pages (<c>Block.LargeSize</c>).</summary>
-    public const int PartBytes = 2 * 1024 * 1024;
+    /// <summary>A whole part, which comes as the disk takes it.</summary>
+    public const int PartBytes = DirectTransportOptions.LargeReadBytes;
 
     /// <summary>Less is hashed sooner than another thread is woken.</summary>
     private const int WorthAThread = 256 * 1024;
