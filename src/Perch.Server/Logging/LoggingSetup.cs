@@ -37,7 +37,7 @@ internal static class LoggingSetup
             // A peer's connection must never wait for a terminal or a log collector that does not read: when the buffer is
             // full, lines are dropped and counted (perch_log_dropped_total). At the end the buffer is written out.
             var sink = new ConsoleSink(console ?? StandardOutput(), formatter);
-            setup.WriteTo.Async(to => to.Sink(sink), buffer, BufferedLines, blockWhenFull: false);
+            setup.WriteTo.Async(to => to.Sink(sink), bufferSize: BufferedLines, blockWhenFull: false, monitor: buffer);
         }
 
         var logger = setup.CreateLogger();
