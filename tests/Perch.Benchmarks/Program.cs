@@ -25,6 +25,9 @@ try
         case ["records"]:
             await new RecordComparison(rounds: 5, TimeSpan.FromSeconds(3)).RunPipelinedAsync();
             return 0;
+        case ["records-before"]:
+            await new RecordComparison(rounds: 9, TimeSpan.FromSeconds(3)).RunBeforeAsync();
+            return 0;
         case ["records-lone"]:
             await new RecordComparison(rounds: 9, TimeSpan.FromSeconds(1)).RunLoneAsync();
             return 0;
@@ -101,6 +104,7 @@ static string Usage() =>
     soak [MINUTES]: random connections and reloads against perch-direct (default 60); fails on wrong content or growth
     codecs: framings and TFTP's packets, by BenchmarkDotNet
     records, records-lone: the record endpoint against bare loops over SQLite; many lines, or one at a time
+    records-before: the record endpoint against that of the earlier build in the folder {ServerCommand.BeforeVariable}
     records-postgres CONNECTIONSTRING: the record endpoint over PostgreSQL against a bare COPY
     records-rows [ROWS]: records with so many rows (default 10,000,000) against 10,000, in TMPDIR
     udp-flood: what TCP clients wait while garbage comes over UDP, against what they wait in quiet

@@ -19,6 +19,26 @@ internal sealed class RecordComparison(int rounds, TimeSpan duration)
         Print("1 connection, a line at a time; bare: transactions of 1", ours, bare);
     }
 
+    /// <summary>This build against an earlier one (<see cref="ServerCommand.BeforeVariable"/>), over the direct transport.</summary>
+    public async Task RunBeforeAsync()
+    {
+        using var before = await ServerProcess.StartAsync(ServerCommand.BeforeRecord);
+        using var server = await ServerProcess.StartAsync(ServerCommand.DirectRecord);
+        foreach (var warm in (ServerProcess[])[before, server]) await LoadAsync(warm, TimeSpan.FromSeconds(2));
+        var (ours, theirs) = (new List<double>(), new List<double>());
+        for (var round = 0; round < rounds; round++)
+        {
+            theirs.Add(await LoadAsync(before, duration));
+            ours.Add(await LoadAsync(server, duration));
+        }
+
+        Console.WriteLine("| case | this build, acknowledged/s | the earlier build | ratio (least to most) |");
+        Console.WriteLine("|---|---:|---:|---:|");
+        Print("50 connections, 256 lines under way each", ours, theirs);
+    }
+
+    private static Task<double> LoadAsync(ServerProcess server, TimeSpan span) => new RecordLoad(server.EndPoint, connections: 50, depth: 256).RunAsync(span);
+
     private async Task<(List<double> Ours, List<double> Bare, List<double> Tutorial)> MeasureAsync(int connections, int depth, int rowsOfTransaction)
     {
         using var server = await ServerProcess.StartAsync("perch-record");

@@ -11,7 +11,20 @@ internal static class ServerCommand
         "c", "go", "py-generators", "py-uvloop", "bare", "tuned", "bare-64k", "bare-discard", "bare-discard-64k",
         "perch", "perch-direct", "perch-direct-raw", "perch-conversation", "perch-raw", "perch-blocking", "perch-discard",
         "perch-record", "perch-files", "perch-flood", "perch-udp", "c-udp", "go-udp", "plain-udp",
+        Before, BeforeRecord, DirectRecord,
     ];
+
+    /// <summary>The server of an earlier build, with the settings of <c>perch-direct</c>.</summary>
+    public const string Before = "before";
+
+    /// <summary>The server of an earlier build, with the settings of <see cref="DirectRecord"/>.</summary>
+    public const string BeforeRecord = "before-record";
+
+    /// <summary>The record endpoint over the direct transport.</summary>
+    public const string DirectRecord = "perch-direct-record";
+
+    /// <summary>The environment variable that names the folder of the earlier build's perch-server.dll.</summary>
+    public const string BeforeVariable = "PERCH_BEFORE";
 
     /// <summary>Those that echo over TCP: the baseline first.</summary>
     public static readonly string[] Transport = ["c", "go", "py-generators", "py-uvloop", "bare", "tuned", "perch", "perch-direct"];
@@ -19,12 +32,15 @@ internal static class ServerCommand
     /// <summary>What <c>select</c> takes is 1,024 descriptors; some are not connections.</summary>
     private const int MostOfSelect = 1000;
 
-    public static bool IsPerch(string name) => name.StartsWith("perch", StringComparison.Ordinal);
+    public static bool IsPerch(string name) => name.StartsWith("perch", StringComparison.Ordinal) || IsBefore(name);
+
+    public static bool IsBefore(string name) => name is Before or BeforeRecord;
 
     /// <summary>Why the server cannot take part; null where it can.</summary>
     public static async Task<string?> WhyNotAsync(string name, BenchCase load) => name switch
     {
         "py-generators" when load.Connections + load.Firehoses > MostOfSelect => "select takes at most 1,024 descriptors",
+        _ when IsBefore(name) && BuildFolder(name) is null => $"{BeforeVariable} does not name the folder of an earlier build",
         "go" or "go-udp" when !await RunsAsync("go", "version") => "Go is not installed (Debian: golang-go)",
         "py-generators" when await PythonAsync("select") is null => "Python is not installed (Debian: python3)",
         "py-uvloop" when await PythonAsync("uvloop") is null => "uvloop is not installed (Debian: python3-uvloop)",
@@ -44,7 +60,7 @@ internal static class ServerCommand
             "py-uvloop" => [(await PythonAsync("uvloop"))!, InServers("uvloop_echo.py")],
             "c-udp" => [await CompiledProgram.CompileAsync(name, ["servers/udp-echo.c"], folder)],
             "go-udp" => [await CompiledProgram.CompileAsync(name, ["servers/udp-echo.go"], folder)],
-            _ when IsPerch(name) => ["dotnet", Path.Combine(AppContext.BaseDirectory, "perch-server.dll"), "--contentRoot", folder.FullName],
+            _ when IsPerch(name) => ["dotnet", Path.Combine(BuildFolder(name)!, "perch-server.dll"), "--contentRoot", folder.FullName],
             _ => ["dotnet", Path.Combine(AppContext.BaseDirectory, "Perch.Benchmarks.dll"), "serve", name],
         };
         // What others do in several processes is not held to one processor here.
@@ -53,6 +69,8 @@ internal static class ServerCommand
         if (name == "tuned") start.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
         return start;
     }
+
+    private static string? BuildFolder(string name) => IsBefore(name) ? Environment.GetEnvironmentVariable(BeforeVariable) : AppContext.BaseDirectory;
 
     private static string InServers(string script) => Path.Combine(AppContext.BaseDirectory, "servers", script);
 

@@ -36,7 +36,7 @@ internal static class ServerSettings
     private static Dictionary<string, object> Endpoints(string name) => name switch
     {
         "perch-discard" => new() { ["bench"] = new { Port = 0, Protocol = "discard" } },
-        "perch-record" => new() { ["bench"] = Record, ["other"] = Record },
+        "perch-record" or ServerCommand.DirectRecord or ServerCommand.BeforeRecord => new() { ["bench"] = Record, ["other"] = Record },
         "perch-flood" => new()
         {
             ["bench"] = new { Port = 0, Protocol = "echo", Options = new { Prefix = "" } },
@@ -61,7 +61,7 @@ internal static class ServerSettings
     public static object Echo(string name, int maxMessageBytes) => new
     {
         Port = 0,
-        Protocol = name.Replace("-direct", "", StringComparison.Ordinal).Replace("perch", "echo", StringComparison.Ordinal),
+        Protocol = name.Replace(ServerCommand.Before, "perch", StringComparison.Ordinal).Replace("-direct", "", StringComparison.Ordinal).Replace("perch", "echo", StringComparison.Ordinal),
         Options = new { Prefix = "", MaxMessageBytes = maxMessageBytes },
     };
 }
