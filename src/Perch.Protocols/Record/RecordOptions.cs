@@ -47,6 +47,6 @@ internal sealed class RecordOptions : MessageOptions, IValidatableObject
         if (Encoding.UTF8.GetByteCount(Ack) > RecordAck.MaxTemplateBytes)
             yield return new($"is longer than {RecordAck.MaxTemplateBytes} bytes", [nameof(Ack)]);
         if (Once && Framing != Framing.Chunk)
-            yield return new($"needs the framing Chunk, because the whole connection is one message: remove it, or remove Framing {Framing}", [nameof(Once)]);
+            yield return new($"needs the framing Chunk, because the whole connection is one message: remove Once, or remove Framing {Framing}", [nameof(Once)]);
     }
 }
