@@ -21,6 +21,19 @@ internal sealed class UploadOptions : IValidatableObject
     /// </summary>
     public bool AllowEmpty { get; set; } = true;
 
+    /// <summary>
+    /// Whether the file also ends when no byte has come for <see cref="OnceQuietTime"/>, for clients that send a file and wait for the
+    /// answer without closing their side. Default false: the file ends at the half-close.
+    /// </summary>
+    public bool Once { get; set; }
+
+    /// <summary>
+    /// With <see cref="Once"/>, how long the client sends nothing before its file is complete. Default 100 ms; zero ends the file
+    /// with the first receive, however much of it that is.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan OnceQuietTime { get; set; } = TimeSpan.FromMilliseconds(100);
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
 
 namespace Perch.Protocols.Record;
 
@@ -12,12 +13,15 @@ internal sealed class RecordHandler : ConnectionHandler
     private readonly RecordWriter _writer;
     private readonly TimeProvider _time;
     private readonly RecordAck _ack;
+    private readonly ILogger<RecordHandler> _logger;
 
-    public RecordHandler(RecordOptions options, RecordWriter writer, TimeProvider time)
+    public RecordHandler(RecordOptions options, RecordWriter writer, TimeProvider time, ILogger<RecordHandler> logger)
     {
-        (_options, _writer, _time, _ack) = (options, writer, time, new(options.Ack));
+        (_options, _writer, _time, _ack, _logger) = (options, writer, time, new(options.Ack), logger);
         writer.Need();
     }
 
-    public override Task OnConnectedAsync(ConnectionContext connection) => new RecordSession(connection, _options, _ack, _writer, _time).RunAsync();
+    public override Task OnConnectedAsync(ConnectionContext connection) => _options.Once
+        ? new RecordOnceSession(connection, _options, _ack, _writer, _time, _logger).RunAsync()
+        : new RecordSession(connection, _options, _ack, _writer, _time).RunAsync();
 }

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text;
 using Perch.Messages;
+using Perch.Wire.Framings;
 
 namespace Perch.Protocols.Record;
 
@@ -14,8 +15,18 @@ internal sealed class RecordOptions : MessageOptions, IValidatableObject
     /// </summary>
     public string Ack { get; set; } = "";
 
-    /// <summary>Whether the first message is answered and the connection closed. Default false.</summary>
+    /// <summary>
+    /// Whether a connection is one message, which is answered before the connection is closed. The message ends at the half-close, or
+    /// when no byte has come for <see cref="OnceQuietTime"/>. Needs <see cref="Framing.Chunk"/>; no effect on UDP. Default false.
+    /// </summary>
     public bool Once { get; set; }
+
+    /// <summary>
+    /// With <see cref="Once"/>, how long the client sends nothing before its message is complete. Default 100 ms; zero ends the
+    /// message with the first receive, however much of it that is.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan OnceQuietTime { get; set; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
     /// Most batches of one connection that wait for their commit; while there are so many, it is not read. A batch is what
@@ -35,5 +46,7 @@ internal sealed class RecordOptions : MessageOptions, IValidatableObject
     {
         if (Encoding.UTF8.GetByteCount(Ack) > RecordAck.MaxTemplateBytes)
             yield return new($"is longer than {RecordAck.MaxTemplateBytes} bytes", [nameof(Ack)]);
+        if (Once && Framing != Framing.Chunk)
+            yield return new($"needs the framing Chunk, because the whole connection is one message: remove Once, or remove Framing {Framing}", [nameof(Once)]);
     }
 }

@@ -101,13 +101,12 @@ internal sealed class RecordSession : IDisposable
                     isTaken = true;
                     batch ??= NewBatch();
                     batch.Add(message, _options.Deduplicate);
-                    if (_options.Once) break;
                     if (!batch.IsFull) continue;
                     await SubmitAsync(batch);
                     batch = null;
                 }
 
-                if (read.IsCompleted && !(_options.Once && isTaken)) frames.EnsureComplete(buffer);
+                if (read.IsCompleted) frames.EnsureComplete(buffer);
             }
             catch (ProtocolException exception)
             {
@@ -117,7 +116,7 @@ internal sealed class RecordSession : IDisposable
 
             var isBetweenMessages = buffer.IsEmpty;
             input.AdvanceTo(buffer.Start, buffer.End);
-            var isLast = read.IsCompleted || (draining && (isTaken || isBetweenMessages)) || (_options.Once && isTaken);
+            var isLast = read.IsCompleted || (draining && (isTaken || isBetweenMessages));
             if (batch is not null) await SubmitAsync(batch);
             if (violation is not null) throw violation;
             if (isLast || _leaving.IsCancellationRequested) return;
@@ -183,8 +182,6 @@ internal sealed class RecordSession : IDisposable
             next = _ack.Write(output, batch, next, FlushThreshold);
             if (next < batch.Count) await FlushAsync(output);
         }
-
-        if (_options.Once) _feature?.TrySetOutcome(ConnectionOutcome.Completed);
     }
 
     /// <summary>Tells the sender, and ends the connection where it could not tell which answer is whose, or would not listen.</summary>
@@ -199,7 +196,7 @@ internal sealed class RecordSession : IDisposable
             if (lines > 0) await FlushAsync(output);
         }
 
-        if (!_ack.IsSilent && !_options.Once && failure is not RecordTimeoutException) return;
+        if (!_ack.IsSilent && failure is not RecordTimeoutException) return;
         _feature?.TrySetOutcome(ConnectionOutcome.StorageUnavailable);
         Leave();
     }

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Win32.SafeHandles;
 using Perch.Transport.Loops;
 using Perch.Transport.Native;
+using Perch.Transport.Timers;
 
 namespace Perch.Transport.Connections;
 
@@ -15,7 +16,8 @@ namespace Perch.Transport.Connections;
 /// under way then closes the descriptor.
 /// </summary>
 internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionProgressFeature, IConnectionIdFeature,
-    IConnectionTransportFeature, IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature
+    IConnectionTransportFeature, IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature,
+    IConnectionTimerFeature
 {
     private const int InputDone = 1;
     private const int OutputDone = 2;
@@ -27,7 +29,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private static readonly Type[] Types =
     [
         typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
-        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature),
+        typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(IConnectionTimerFeature),
     ];
 
     /// <summary>
@@ -148,6 +150,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     bool IConnectionProgressFeature.HasPeerLeft => Writer.HasToldPeerLeft;
 
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _listener.Loops.Pool;
+
+    TimerWheel IConnectionTimerFeature.Timers => Loop.Timers;
 
     protected override FeatureLayout Layout => _listener.Loops.Features;
 

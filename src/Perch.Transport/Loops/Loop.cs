@@ -3,6 +3,7 @@ using System.ComponentModel;
 using Microsoft.Extensions.Logging;
 using Perch.Transport.Buffers;
 using Perch.Transport.Native;
+using Perch.Transport.Timers;
 
 namespace Perch.Transport.Loops;
 
@@ -12,8 +13,8 @@ namespace Perch.Transport.Loops;
 /// </summary>
 internal sealed partial class Loop : IDisposable
 {
-    /// <summary>How late a reminder may come.</summary>
-    private const int ReminderMilliseconds = 100;
+    /// <summary>Reminders that the loop keeps for reuse; further ones are left to the garbage collector.</summary>
+    private const int MaxFreeReminders = 1024;
 
     private const ulong WakeKey = 0;
 
@@ -24,7 +25,7 @@ internal sealed partial class Loop : IDisposable
     private readonly LoopWatch _watch;
     private readonly SourceTable _sources = new();
     private readonly ConcurrentQueue<(IEventSource Source, LoopWork Work)> _work = new();
-    private readonly List<(ulong Key, long Due)> _reminders = [];
+    private readonly Stack<Reminder> _freeReminders = new();
     private readonly Lock _endLock = new();
     private readonly Epoll _epoll = new();
     private readonly Thread _thread;
@@ -33,14 +34,15 @@ internal sealed partial class Loop : IDisposable
     private int _isAsleep;
     private volatile bool _isEnding;
     private volatile bool _hasEnded;
-    private long _nextReminder;
     private IEventSource? _serving;
     private long _turn;
+    private long _waits;
 
     public Loop(int index, SharedBlocks shared, LoopWatch watch, ILogger logger)
     {
         (_logger, _watch) = (logger, watch);
         Blocks = new(shared);
+        Timers = new(TimeProvider.System, WakeForTimer, exception => Log.Threw(_logger, exception));
         _wake = Libc.EventDescriptor(0, Libc.CloseOnExec | Libc.NonBlocking);
         if (_wake < 0) throw new Win32Exception();
         // Edge triggered, so that it need not be read: each write is news.
@@ -50,6 +52,9 @@ internal sealed partial class Loop : IDisposable
     }
 
     public BlockPool Blocks { get; }
+
+    /// <summary>Timers of the connections of the loop; the loop's thread calls them.</summary>
+    public TimerWheel Timers { get; }
 
     public bool IsOnThread => Environment.CurrentManagedThreadId == _threadId;
 
@@ -61,6 +66,9 @@ internal sealed partial class Loop : IDisposable
 
     /// <summary>Goes up with each source that is served.</summary>
     public long Turn => Volatile.Read(ref _turn);
+
+    /// <summary>Number of times that the thread has waited for events.</summary>
+    public long Waits => Volatile.Read(ref _waits);
 
     /// <summary>Watches a descriptor; events may come before the call returns. From any thread.</summary>
     /// <returns>0, or errno: it is not watched then.</returns>
@@ -112,12 +120,13 @@ internal sealed partial class Loop : IDisposable
         if (_hasEnded) DrainAfterEnd();
     }
 
-    /// <summary>Has <see cref="IEventSource.OnReminder"/> called when the time has passed, up to 100 ms late. On the loop's thread.</summary>
+    /// <summary>Has <see cref="IEventSource.OnReminder"/> called when the time has passed, unless the source is gone by then. On the loop's thread.</summary>
     public void Remind(IEventSource source, TimeSpan after)
     {
-        if (_reminders.Count == 0) _nextReminder = Environment.TickCount64 + ReminderMilliseconds;
-        // By the key: one that is gone by then is not kept until then.
-        _reminders.Add((source.Key, Environment.TickCount64 + (long)after.TotalMilliseconds));
+        if (!_freeReminders.TryPop(out var reminder))
+            reminder = new(this);
+        reminder.Key = source.Key;
+        reminder.Start(after);
     }
 
     public void Dispose()
@@ -125,6 +134,13 @@ internal sealed partial class Loop : IDisposable
         _isEnding = true;
         WakeIfAsleep();
         if (!IsOnThread) _thread.Join();
+    }
+
+    /// <summary>A timer is due before the thread would wake up.</summary>
+    private void WakeForTimer()
+    {
+        if (!IsOnThread)
+            WakeIfAsleep();
     }
 
     private unsafe void WakeIfAsleep()
@@ -148,6 +164,7 @@ internal sealed partial class Loop : IDisposable
             while (!_isEnding)
             {
                 var count = _epoll.Wait(BeforeSleep());
+                Volatile.Write(ref _waits, _waits + 1);
                 Volatile.Write(ref _isAsleep, 0);
                 for (var i = 0; i < count; i++)
                 {
@@ -156,7 +173,7 @@ internal sealed partial class Loop : IDisposable
                 }
 
                 RunWork();
-                if (_reminders.Count > 0) RunReminders();
+                Timers.RunDue();
                 Volatile.Write(ref _serving, null);
             }
         }
@@ -183,7 +200,7 @@ internal sealed partial class Loop : IDisposable
         if (!_work.IsEmpty) return 0;
         Interlocked.Exchange(ref _isAsleep, 1);
         if (!_work.IsEmpty || _isEnding) return 0;
-        return _reminders.Count > 0 ? ReminderMilliseconds : Timeout.Infinite;
+        return Timers.MillisecondsToNext();
     }
 
     /// <summary>
@@ -232,32 +249,14 @@ internal sealed partial class Loop : IDisposable
         }
     }
 
-    private void RunReminders()
+    private void RunReminder(Reminder reminder)
     {
-        var now = Environment.TickCount64;
-        if (now < _nextReminder) return;
-        _nextReminder = now + ReminderMilliseconds;
-        for (var i = _reminders.Count - 1; i >= 0; i--)
-        {
-            var (key, due) = _reminders[i];
-            if (now < due) continue;
-            _reminders[i] = _reminders[^1];
-            _reminders.RemoveAt(_reminders.Count - 1);
-            if (_sources.Find(key) is { } source) RunReminder(source);
-        }
-    }
-
-    private void RunReminder(IEventSource source)
-    {
+        if (_freeReminders.Count < MaxFreeReminders)
+            _freeReminders.Push(reminder);
+        if (_sources.Find(reminder.Key) is not { } source)
+            return;
         Begin(source);
-        try
-        {
-            source.OnReminder();
-        }
-        catch (Exception exception)
-        {
-            Log.Threw(_logger, exception);
-        }
+        source.OnReminder();
     }
 
     private void End()
@@ -272,6 +271,14 @@ internal sealed partial class Loop : IDisposable
     private void DrainAfterEnd()
     {
         while (_work.TryDequeue(out var item)) RunItem(item.Source, item.Work);
+    }
+
+    /// <summary>Reminds a source by its key, so that a source that is gone by then is not kept in memory.</summary>
+    private sealed class Reminder(Loop loop) : WheelTimer(loop.Timers)
+    {
+        public ulong Key { get; set; }
+
+        protected internal override void OnDue() => loop.RunReminder(this);
     }
 
     private static partial class Log

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
+using Perch.Transport.Timers;
 using Perch.Wire;
 
 namespace Perch.Connections;
@@ -25,6 +26,8 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
         connection.Features.Set<IConnectionLifetimeNotificationFeature>(state);
         connection.Features.Set<IConnectionHeartbeatFeature>(state);
         connection.Features.Set<IConnectionCompleteFeature>(state);
+        if (hasStream && connection.Features.Get<IConnectionTimerFeature>() is null)
+            connection.Features.Set<IConnectionTimerFeature>(services.Timers);
         return ServeAsync(state, next);
     }
 

@@ -21,7 +21,7 @@ internal sealed class FileHost : IAsyncDisposable
     private readonly LogRecorder _log = new();
     private readonly FileFolder _folder = new();
 
-    private FileHost(string protocol, string options, string store, string guards, TimeProvider? time, string? path)
+    private FileHost(string protocol, string options, string store, string guards, TimeProvider? time, string? path, Func<IFileStore, IFileStore>? wrap)
     {
         var json = $$"""
             { "Perch": {
@@ -34,6 +34,8 @@ internal sealed class FileHost : IAsyncDisposable
         services.AddLogging(logging => logging.AddProvider(_log));
         services.AddSingleton(time ?? TimeProvider.System);
         services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddBuiltInProtocols();
+        if (wrap is not null && services.Single(service => service.ServiceType == typeof(IFileStore)).ImplementationFactory is { } create)
+            services.AddSingleton(provider => wrap((IFileStore)create(provider)));
         _services = services.BuildServiceProvider();
         var config = _services.GetRequiredService<PerchConfigReader>().Read();
         Readings = new(_services.GetRequiredService<IMeterFactory>());
@@ -54,9 +56,12 @@ internal sealed class FileHost : IAsyncDisposable
     /// <param name="guards">The endpoint's <c>Guards</c>.</param>
     /// <param name="time">The clock.</param>
     /// <param name="path">Another folder than its own.</param>
-    public static async Task<FileHost> StartAsync(string protocol = "files", string options = "{}", string store = "", string guards = "{}", TimeProvider? time = null, string? path = null)
+    /// <param name="wrap">Puts a store of the test's around the disk's.</param>
+    public static async Task<FileHost> StartAsync(
+        string protocol = "files", string options = "{}", string store = "", string guards = "{}", TimeProvider? time = null, string? path = null,
+        Func<IFileStore, IFileStore>? wrap = null)
     {
-        var host = new FileHost(protocol, options, store, guards, time, path);
+        var host = new FileHost(protocol, options, store, guards, time, path, wrap);
         await host.Files.StartingAsync(default);
         if (path is null) await host.Files.GetAsync();
         return host;

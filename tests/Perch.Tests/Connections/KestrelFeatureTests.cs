@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Perch.Connections;
 using Perch.Tests.Fakes;
 using Perch.Tests.Shared;
+using Perch.Transport.Timers;
 
 namespace Perch.Tests.Connections;
 
@@ -37,6 +38,25 @@ public sealed class KestrelFeatureTests : IDisposable
         await serving.Soon();
         _pipeline.Registry.Tick((_, exception) => Assert.Fail(exception.Message));
         Assert.Equal(4, beats.Count);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Timers_OfATransportOrNone_AreItsOwnOrShared(bool hasOwn)
+    {
+        using var own = new SharedTimerWheel(_pipeline.Time, NullLogger.Instance);
+        if (hasOwn)
+            _connection.Features.Set<IConnectionTimerFeature>(own);
+        TimerWheel? found = null;
+        await _pipeline.ServeAsync(
+            connection =>
+            {
+                found = connection.Features.Get<IConnectionTimerFeature>()?.Timers;
+                return Task.CompletedTask;
+            },
+            _connection).Soon();
+        Assert.Same(hasOwn ? own.Timers : _pipeline.Services.Timers.Timers, found);
     }
 
     [Fact]

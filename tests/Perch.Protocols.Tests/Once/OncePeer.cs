@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Time.Testing;
+using Perch.Connections;
+using Perch.Protocols.Tests.Record;
+
+namespace Perch.Protocols.Tests.Once;
+
+/// <summary>What a peer of an endpoint with <c>Once</c> does, on virtual time.</summary>
+internal static class OncePeer
+{
+    /// <summary>While the server waits for the peer, time passes; the times of the store and of the disk do not count. Until the task has ended.</summary>
+    public static async Task<T> PassUntilAsync<T>(this Peer peer, FakeTimeProvider time, Task<T> task)
+    {
+        await peer.PassUntilAsync(time, _ => task.IsCompleted);
+        return await task;
+    }
+
+    /// <summary>The same until the server has answered, and no further.</summary>
+    public static Task PassToTheAnswerAsync(this Peer peer, FakeTimeProvider time) => peer.PassUntilAsync(time, state => state.Outcome is not null);
+
+    /// <summary>The server has read so many bytes of the peer, and waits for more.</summary>
+    public static Task ReceivedAsync(this Peer peer, long bytes)
+    {
+        var state = ConnectionState.Of(peer.Connection)!;
+        return Bounded.UntilAsync(() => state.BytesReceived == bytes && state.ReadPending);
+    }
+
+    private static Task PassUntilAsync(this Peer peer, FakeTimeProvider time, Func<ConnectionState, bool> holds)
+    {
+        var state = ConnectionState.Of(peer.Connection)!;
+        return Bounded.UntilAsync(() =>
+        {
+            if (holds(state))
+                return true;
+            if (state.ReadPending)
+                time.Advance(TimeSpan.FromMilliseconds(10));
+            return false;
+        });
+    }
+}
