@@ -11,8 +11,8 @@ internal sealed class PerchSettings
     /// <summary>The address that endpoints bind by default. Default 127.0.0.1.</summary>
     public string Address { get; set; } = "127.0.0.1";
 
-    /// <summary>How connections are carried. Default <c>Direct</c>.</summary>
-    public ConnectionTransport Transport { get; set; } = ConnectionTransport.Direct;
+    /// <summary>The implementation that serves TCP and Unix-socket connections. Default <c>Direct</c>.</summary>
+    public SocketEngine SocketEngine { get; set; } = SocketEngine.Direct;
 
     /// <summary>Most connections over all endpoints. Default: what the limit of open files leaves.</summary>
     [Range(1, 10_000_000)]

@@ -23,12 +23,12 @@ internal static class TransportKeys
             faults.Add(new($"{section.Path}:{nameof(settings.MulticastGroups)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
         return isUdp
             ? listen with { Transport = EndpointTransport.Udp, ReceiveBufferBytes = settings.ReceiveBufferBytes, MulticastGroups = ReadGroups(section, settings, listen, faults) }
-            : listen with { Carrier = perch.Transport, Scheduling = SchedulingOf(settings, perch) };
+            : listen with { SocketEngine = perch.SocketEngine, Scheduling = SchedulingOf(settings, perch) };
     }
 
     /// <remarks>Kestrel's own transport is always on the thread pool: the key changes nothing there, and binds nothing anew.</remarks>
     private static ContinuationScheduling SchedulingOf(EndpointSettings settings, PerchSettings perch) =>
-        perch.Transport == ConnectionTransport.Direct ? settings.Scheduling ?? ContinuationScheduling.Inline : ContinuationScheduling.Inline;
+        perch.SocketEngine == SocketEngine.Direct ? settings.Scheduling ?? ContinuationScheduling.Inline : ContinuationScheduling.Inline;
 
     private static List<MulticastGroup> ReadGroups(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)
     {

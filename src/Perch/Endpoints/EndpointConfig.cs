@@ -40,8 +40,8 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
 {
     public EndpointTransport Transport { get; init; }
 
-    /// <summary>What carries its connections; nothing to UDP.</summary>
-    public ConnectionTransport Carrier { get; init; }
+    /// <summary>The implementation that serves the connections; unused by UDP.</summary>
+    public SocketEngine SocketEngine { get; init; }
 
     /// <summary>Where the handlers of the direct transport go on; the default with every other.</summary>
     public ContinuationScheduling Scheduling { get; init; }
@@ -58,7 +58,7 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
 
     public bool Equals(ListenAddress? other) => other is not null
         && Equals(Address, other.Address) && Port == other.Port && UnixSocket == other.UnixSocket && Backlog == other.Backlog
-        && Transport == other.Transport && Carrier == other.Carrier && Scheduling == other.Scheduling
+        && Transport == other.Transport && SocketEngine == other.SocketEngine && Scheduling == other.Scheduling
         && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
 
     public override int GetHashCode() => HashCode.Combine(Address, Port, UnixSocket, Transport);

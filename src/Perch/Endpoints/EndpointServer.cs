@@ -91,7 +91,7 @@ internal sealed class EndpointServerFactory(
     /// <summary>A transport of its own for each endpoint, since the backlog is the transport's.</summary>
     public IConnectionListenerFactory CreateTransport(ListenAddress address, EndpointHooks endpoint, ConnectionDelegate pipeline)
     {
-        if (address.Carrier == ConnectionTransport.Direct && DirectTransportFactory.IsSupported)
+        if (address.SocketEngine == SocketEngine.Direct && DirectTransportFactory.IsSupported)
             return new DirectTransportFactory(DirectOptions(address, endpoint, pipeline), loops, Loggers);
         var options = transportOptions.Create(Options.DefaultName);
         options.Backlog = address.Backlog;

@@ -68,8 +68,8 @@ public sealed class ConfigFaultTests
     }
 
     [Theory]
-    [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, MaxConnections, Shared, Shutdown, Transport")]
-    [InlineData(""" "Transport": "Quick" """, "Perch:Transport", "Write one of: Direct, Sockets")]
+    [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, MaxConnections, Shared, Shutdown, SocketEngine")]
+    [InlineData(""" "SocketEngine": "Quick" """, "Perch:SocketEngine", "Write one of: Direct, Kestrel")]
     [InlineData(""" "Endpoints": "e" """, "Perch:Endpoints", "Write an object: { ... }")]
     [InlineData(""" "Defaults": 1 """, "Perch:Defaults", "Write an object: { ... }")]
     [InlineData(""" "Shared": { "Prefx": "" } """, "Perch:Shared:Prefx", "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix")]
@@ -81,6 +81,18 @@ public sealed class ConfigFaultTests
         var fault = FaultOf($$"""{ "Perch": { {{keys}} } }""");
 
         Assert.Equal((path, cure), (fault.Key, fault.Cure));
+    }
+
+    [Theory]
+    [InlineData("Perch:Transport", "Sockets", "Kestrel")]
+    [InlineData("perch:transport", "sockets", "Kestrel")]
+    [InlineData("Perch:Transport", "Direct", "Direct")]
+    public void Read_OldKeyOfTheSocketEngine_NamesTheNewKeyAndValue(string key, string value, string engine)
+    {
+        var fault = FaultOf($$"""{ "{{key}}": "{{value}}" }""");
+
+        Assert.Equal($"'{value}' is written under the old name of Perch:SocketEngine", fault.Problem);
+        Assert.Equal($"Write \"SocketEngine\": \"{engine}\", or in the environment Perch__SocketEngine={engine}", fault.Cure);
     }
 
     [Fact]
