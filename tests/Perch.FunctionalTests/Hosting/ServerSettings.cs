@@ -15,6 +15,9 @@ internal sealed class ServerSettings
     /// <summary>The variable PERCH_TEST_SOCKET_ENGINE sets the engine for a whole run. Default <c>Direct</c>.</summary>
     public string SocketEngine { get; set; } = Environment.GetEnvironmentVariable("PERCH_TEST_SOCKET_ENGINE") is { Length: > 0 } name ? name : "Direct";
 
+    /// <summary>The number of event loops; 0 is one per processor.</summary>
+    public int Loops { get; set; }
+
     public string Drain { get; set; } = "00:00:10";
 
     public string LameDuck { get; set; } = "00:00:00";
@@ -56,6 +59,7 @@ internal sealed class ServerSettings
         Perch = new
         {
             SocketEngine,
+            Loops,
             Endpoints = Endpoints.ToDictionary(e => e.Key, e => JsonNode.Parse(e.Value)),
             Defaults = new { Guards = JsonNode.Parse(Guards) },
             Records = JsonNode.Parse(Records),
