@@ -43,6 +43,6 @@ COPY --from=build --chown=$APP_UID:$APP_UID /image/data ./data
 ENV Perch__Address=0.0.0.0 \
     Kestrel__Endpoints__Admin__Url=http://0.0.0.0:8080
 USER $APP_UID
-EXPOSE 5514 5514/udp 6969/udp 8000 8080 9993 9994 9994/udp 9995 9996 9997 9998 9999 25000 25000/udp
+EXPOSE 5514 5514/udp 6969/udp 8000 8080 9993 9994 9994/udp 9995 9996 9997 9998 9999 25000 25000/udp 25001 25002
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["./perch-server", "--health"]
 ENTRYPOINT ["./perch-server"]

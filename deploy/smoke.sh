@@ -36,6 +36,8 @@ targets() {
 }
 
 check "echo on 25000" "GOT:Hello" "$(talk 25000 9 Hello)"
+check "echo-conversation on 25001" "GOT:Hello" "$(talk 25001 9 Hello)"
+check "echo-blocking on 25002" "GOT:Hello" "$(talk 25002 9 Hello)"
 check "echo on 25000 over UDP" "GOT:Hello" "$(ask 25000 9 Hello)"
 check "bytes on 9994 over UDP" "01020304" "$(ask 9994 4 x | hex)"
 check "hello on 8000" "-" "$(talk 8000 1 Zack)"

@@ -14,7 +14,7 @@ namespace Perch.Transport;
 
 /// <summary>
 /// A listening socket. Its loop hears of connections; each is accepted when somebody asks for one, what nobody asked for
-/// stays in the system's backlog, and goes to the next loop in turn.
+/// stays in the system's backlog, and goes to the next loop in turn. The unbind accepts what the backlog still holds.
 /// </summary>
 internal sealed partial class DirectListener : IConnectionListener, IEventSource, IValueTaskSource<ConnectionContext?>
 {
@@ -42,7 +42,9 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     private bool _hasReminder;
     private bool _isDead;
     private volatile bool _isHungUp;
+    private bool _isUnbinding;
     private bool _isUnbound;
+    private Queue<DirectConnection>? _remaining;
 
     public DirectListener(Socket socket, DirectTransportOptions options, LoopGroup loops, ILogger logger)
     {
@@ -86,12 +88,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         if (_accepted >= MaxAcceptsPerTurn)
         {
             _accepted = 0;
-            lock (_lock)
-            {
-                if (_isUnbound) return new((ConnectionContext?)null);
-                _source.Reset();
-            }
-
+            _source.Reset();
             _loop.Post(this, LoopWork.Accept);
             return new(this, _source.Version);
         }
@@ -106,26 +103,49 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         return new(this, _source.Version);
     }
 
+    /// <summary>
+    /// Accepts every connection that the kernel has queued, and closes the listening socket before the call returns.
+    /// <see cref="AcceptAsync"/> returns these connections, and null after the last.
+    /// </summary>
     public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
+        lock (_lock)
+        {
+            if (_isUnbinding)
+                return ValueTask.CompletedTask;
+            _isUnbinding = true;
+            // The descriptor number of a failed listener may belong to another file.
+            if (_isDead)
+                _loop.Forget(this);
+            else
+                _loop.Unwatch((int)_socket.SafeHandle.DangerousGetHandle(), this);
+        }
+
+        var remaining = _isDead ? null : AcceptRemaining();
+        // Directly after the last accept: the kernel resets what it queues in between.
+        _socket.Dispose();
         bool wasWaiting;
         lock (_lock)
         {
-            if (_isUnbound) return ValueTask.CompletedTask;
-            _isUnbound = true;
+            (_isUnbound, _remaining) = (true, remaining);
             (wasWaiting, _isWaiting) = (_isWaiting, false);
-            // The number of one that is dead may be another file's.
-            if (_isDead) _loop.Forget(this);
-            else _loop.Unwatch((int)_socket.SafeHandle.DangerousGetHandle(), this);
         }
 
-        _socket.Dispose();
         CloseReserve();
-        if (wasWaiting) _loop.Post(this, LoopWork.Accept);
+        if (wasWaiting)
+            _loop.Post(this, LoopWork.Accept);
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask DisposeAsync() => UnbindAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await UnbindAsync();
+        while (TakeRemaining() is { } connection)
+        {
+            connection.Abort();
+            await connection.DisposeAsync();
+        }
+    }
 
     public void OnEvents(uint events)
     {
@@ -220,8 +240,15 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         {
             lock (_lock)
             {
-                if (_isUnbound) return true;
-                if (!_hasNews)
+                if (_isUnbound)
+                {
+                    if (_remaining?.TryDequeue(out connection) == true)
+                        _accepted++;
+                    return true;
+                }
+
+                // The thread that unbinds accepts the rest.
+                if (!_hasNews || _isUnbinding)
                 {
                     _isWaiting = true;
                     _accepted = 0;
@@ -275,9 +302,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
                     return Attempt.Later;
                 case Errno.Interrupted:
                     continue;
-                // What was wrong with that connection, as accept(2) lists it.
-                case Errno.ConnectionAborted or Errno.NotPermitted or Errno.ProtocolError or Errno.NoProtocolOption or Errno.NotSupported or Errno.TimedOut
-                    or Errno.NetworkDown or Errno.NetworkUnreachable or Errno.HostDown or Errno.HostUnreachable or Errno.NoNetworkOfMachine:
+                case var _ when Errno.IsOfConnection(error):
                     Interlocked.Increment(ref _broken);
                     continue;
                 default:
@@ -313,12 +338,36 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         }
     }
 
+    /// <summary>
+    /// At most as many as the backlog holds, which is one more than its number: peers that connect without end do not delay the unbind.
+    /// </summary>
+    private Queue<DirectConnection>? AcceptRemaining()
+    {
+        Queue<DirectConnection>? remaining = null;
+        for (var left = Options.Backlog + 1; left > 0; left--)
+        {
+            var (descriptor, error) = Accept(out var remote);
+            if (descriptor < 0 && error != Errno.Interrupted && !Errno.IsOfConnection(error))
+                break;
+            if (descriptor >= 0 && TryWatch(descriptor, remote, out var connection))
+                (remaining ??= new()).Enqueue(connection);
+        }
+
+        return remaining;
+    }
+
+    private DirectConnection? TakeRemaining()
+    {
+        lock (_lock)
+            return _remaining is { Count: > 0 } ? _remaining.Dequeue() : null;
+    }
+
     /// <summary>The socket will give no connection any more.</summary>
     private void Bury(string reason)
     {
         lock (_lock)
         {
-            if (_isUnbound) return;
+            if (_isUnbinding) return;
             _isDead = true;
             // It leaves the loop with its descriptor; its place there is kept, for the reminder.
             _socket.Dispose();
@@ -333,7 +382,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     {
         lock (_lock)
         {
-            if (_isUnbound) return false;
+            if (_isUnbinding) return false;
             try
             {
                 var socket = DirectTransportFactory.Listen(EndPoint, Options);

@@ -3,13 +3,11 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Diagnostics;
 using Perch.Endpoints;
 using Perch.Lifecycle;
-using Perch.Transport;
 
 namespace Perch;
 
@@ -35,8 +33,6 @@ public static class PerchServiceCollectionExtensions
         services.AddHostedService<TimeoutSweep>();
         services.AddSingleton<PerchMetrics>();
         services.AddSingleton<PipelineServices>();
-        // Its threads start with the first endpoint that uses it.
-        services.AddSingleton(s => new LoopGroup(0, s.GetRequiredService<ILoggerFactory>(), s.GetService<IMemoryPoolFactory<byte>>()));
         services.AddSingleton<EndpointServerFactory>();
         services.AddSingleton<ConfigurationStatus>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<PerchConfigReader>(s, configuration));

@@ -17,7 +17,7 @@ internal static class ServerSettings
     {
         Perch = new
         {
-            Transport = name is "perch-files" || name.StartsWith("perch-direct", StringComparison.Ordinal) ? "Direct" : "Sockets",
+            SocketEngine = name is "perch-files" || name.StartsWith("perch-direct", StringComparison.Ordinal) ? "Direct" : "Kestrel",
             Endpoints = Endpoints(name),
             Defaults = new { Guards = Guards(patient) },
         },

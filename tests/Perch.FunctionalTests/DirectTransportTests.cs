@@ -44,7 +44,7 @@ public sealed partial class DirectTransportTests
     [Fact]
     public async Task Listener_Dies_EndpointIsFailedAndBoundAgainOnItsPort()
     {
-        await using var host = await PerchHost.StartAsync(new ServerSettings { Transport = "Direct" }.With("echo", """{ "Port": 0, "Protocol": "echo" }"""));
+        await using var host = await PerchHost.StartAsync(new ServerSettings { SocketEngine = "Direct" }.With("echo", """{ "Port": 0, "Protocol": "echo" }"""));
         using var before = await host.ConnectAsync("echo");
         Assert.Equal("GOT:x", await before.AskAsync("x", 5));
         var port = await host.Admin.GetPortAsync("echo");
@@ -86,7 +86,7 @@ public sealed partial class DirectTransportTests
         public SemaphoreSlim Go { get; } = new(0);
 
         public Task<PerchHost> StartAsync() => PerchHost.StartAsync(
-            new ServerSettings { Transport = "Direct" }
+            new ServerSettings { SocketEngine = "Direct" }
                 .With("inline", """{ "Port": 0, "Protocol": "blocks" }""")
                 .With("pooled", """{ "Port": 0, "Protocol": "blocks", "Scheduling": "ThreadPool" }"""),
             perch =>

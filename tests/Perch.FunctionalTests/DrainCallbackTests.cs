@@ -11,11 +11,11 @@ public sealed class DrainCallbackTests
 
     [Theory]
     [InlineData("Direct")]
-    [InlineData("Sockets")]
-    public async Task Drain_CallbacksThrow_EveryConnectionEndsCleanly(string transport)
+    [InlineData("Kestrel")]
+    public async Task Drain_CallbacksThrow_EveryConnectionEndsCleanly(string engine)
     {
         await using var host = await PerchHost.StartAsync(
-            new ServerSettings { Transport = transport }.With("rude", """{ "Port": 0, "Protocol": "rude" }"""),
+            new ServerSettings { SocketEngine = engine }.With("rude", """{ "Port": 0, "Protocol": "rude" }"""),
             perch => perch.AddProtocol<RudeHandler>("rude"));
         var clients = await Task.WhenAll(Enumerable.Range(0, Connections).Select(_ => host.ConnectAsync("rude")));
         foreach (var client in clients) await client.ReceiveAsync(1);

@@ -92,6 +92,17 @@ public sealed class StartUpTests
     }
 
     [Fact]
+    public async Task Start_OldKeyOfTheSocketEngineInTheEnvironment_NamesTheNewKeyAndExits2()
+    {
+        using var folder = new ServerFolder(new ServerSettings().With("echo", Echo));
+        await using var server = ServerProcess.Launch(folder.Root, ["Perch__Transport=Sockets", ServerProcess.Executable], "env");
+        var ended = await server.WaitForExitAsync();
+        Assert.Equal(2, ended.ExitCode);
+        Assert.Contains("Perch:Transport: 'Sockets' is written under the old name of Perch:SocketEngine. Write \"SocketEngine\": \"Kestrel\"", ended.Errors, StringComparison.Ordinal);
+        AssertNoStack(ended);
+    }
+
+    [Fact]
     public async Task Start_NoSuchContentRoot_Exits2()
     {
         using var folder = new ServerFolder();

@@ -34,6 +34,41 @@ public sealed class ListenerTests
     }
 
     [Theory]
+    [InlineData(TransportKind.Direct)]
+    [InlineData(TransportKind.DirectOnThreadPool)]
+    [InlineData(TransportKind.DirectUnix)]
+    public async Task UnbindAsync_ConnectionsAreQueued_AreAcceptedAndServed(TransportKind kind)
+    {
+        // More than one turn of accepts, and as many as the backlog holds.
+        const int Queued = 131;
+        await using var host = await TransportHost.StartAsync(kind, options => options.Backlog = Queued - 1);
+        var clients = new List<Socket>();
+        for (var i = 0; i < Queued; i++)
+            clients.Add(await host.ConnectClientAsync());
+
+        await host.Listener.UnbindAsync();
+
+        foreach (var client in clients)
+            await client.SendTextAsync("x");
+        for (var i = 0; i < Queued; i++)
+            Assert.Equal("x", (await (await host.AcceptAsync()).Transport.Input.ReadUntilAsync(1)).Text());
+        Assert.Null(await host.Listener.AcceptAsync().Soon());
+        await Assert.ThrowsAnyAsync<SocketException>(() => host.ConnectClientAsync());
+    }
+
+    [Fact]
+    public async Task DisposeAsync_QueuedConnectionsAreNotAccepted_AreReset()
+    {
+        await using var host = await TransportHost.StartAsync(TransportKind.Direct);
+        var client = await host.ConnectClientAsync();
+        await host.Listener.UnbindAsync();
+        await host.Listener.DisposeAsync();
+
+        await Assert.ThrowsAsync<SocketException>(() => client.ReceiveExactlyAsync(1));
+        Assert.Equal(0, host.Loops!.SourceCount);
+    }
+
+    [Theory]
     [Transports]
     public async Task AcceptAsync_ManyAtOnce_AllAreAccepted(TransportKind kind)
     {

@@ -92,6 +92,38 @@ public sealed class ServedListenerTests : IDisposable
         Assert.Null(await accepting.Soon());
     }
 
+    [Theory]
+    [InlineData(ContinuationScheduling.Inline)]
+    [InlineData(ContinuationScheduling.ThreadPool)]
+    public async Task UnbindAsync_LoopIsBusy_QueuedConnectionsAreServedBeforeTheAcceptEnds(ContinuationScheduling scheduling)
+    {
+        const int Queued = 100;
+        using var gate = new ManualResetEventSlim();
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var served = 0;
+        await using var listener = await BindAsync(scheduling, connection =>
+        {
+            Interlocked.Increment(ref served);
+            if (entered.TrySetResult())
+                gate.Wait();
+            return connection.DisposeAsync().AsTask();
+        });
+        var accepting = listener.AcceptAsync().AsTask();
+        await ConnectAsync(listener);
+        await entered.Task.Soon();
+        for (var i = 0; i < Queued; i++)
+            await ConnectAsync(listener);
+
+        await listener.UnbindAsync();
+
+        Assert.False(accepting.IsCompleted);
+        gate.Set();
+        Assert.Null(await accepting.Soon());
+        Assert.Equal(Queued + 1, Volatile.Read(ref served));
+        foreach (var client in _clients)
+            Assert.Empty(await client.ReceiveToEndAsync());
+    }
+
     private ValueTask<IConnectionListener> BindAsync(ContinuationScheduling scheduling, ConnectionDelegate serve) =>
         new DirectTransportFactory(new() { Scheduling = scheduling, Serve = serve }, _loops, _log).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
 

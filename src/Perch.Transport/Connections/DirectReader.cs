@@ -80,7 +80,7 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
         ThrowIfHandedOut();
         Enter();
         _atLeast = minimumSize;
-        if (IsReady()) return Ready();
+        if (CanEnd()) return Ready();
 
         // Who has come from elsewhere, such as from a disk, keeps nobody of the loop waiting.
         if ((_receives < MaxReceivesPerTurn && _bytes < MaxBytesPerTurn) || !(connection.IsOnThreadPool || connection.Loop.IsOnThread))
@@ -243,6 +243,19 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
 
     private bool IsReady() => _isCancelRequested || HasEnough() || HasEnded || connection.Error is not null;
 
+    /// <summary>
+    /// Whether a read can end now. A cancelled read receives first, so that a message that arrived before a drain is handed out with
+    /// the cancellation.
+    /// </summary>
+    private bool CanEnd()
+    {
+        if (!IsReady())
+            return false;
+        if (_isCancelRequested && !HasEnough() && !HasEnded && connection.Error is null)
+            _ = ReceiveOnce();
+        return true;
+    }
+
     private bool HasEnough() => !_received.IsExamined && (_atLeast == 0 || _received.Length >= _atLeast);
 
     private ValueTask<ReadResult> Ready()
@@ -319,7 +332,7 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     {
         while (true)
         {
-            if ((Volatile.Read(ref _state) & Completed) != 0 || _isTokenCancelled || IsReady() || Receive()) return true;
+            if ((Volatile.Read(ref _state) & Completed) != 0 || _isTokenCancelled || CanEnd() || Receive()) return true;
             if (TryWait()) return false;
         }
     }

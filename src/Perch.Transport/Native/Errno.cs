@@ -23,4 +23,9 @@ internal static class Errno
     public const int TimedOut = 110;
     public const int HostDown = 112;
     public const int HostUnreachable = 113;
+
+    /// <summary>Whether an error of accept(2) concerns the connection, not the listening socket.</summary>
+    public static bool IsOfConnection(int error) => error
+        is ConnectionAborted or NotPermitted or ProtocolError or NoProtocolOption or NotSupported or TimedOut
+        or NetworkDown or NetworkUnreachable or HostDown or HostUnreachable or NoNetworkOfMachine;
 }

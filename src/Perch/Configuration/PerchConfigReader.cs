@@ -37,7 +37,7 @@ internal sealed class PerchConfigReader(
 
         AddDuplicates(endpoints.Values, section, faults);
         if (faults.Count > 0) throw new PerchConfigurationException([.. faults.Distinct()]);
-        return new(endpoints, settings.Shutdown);
+        return new(endpoints, settings.Shutdown, settings.Loops);
     }
 
     /// <returns>The options of a registered section.</returns>
@@ -75,6 +75,7 @@ internal sealed class PerchConfigReader(
             Protocol = protocol,
             Guards = guards,
             TotalConnections = perch.MaxConnections,
+            LogConnections = settings.LogConnections,
             Options = options,
             OptionsText = Flatten(optionsSection),
         };

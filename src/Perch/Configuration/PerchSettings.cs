@@ -11,8 +11,12 @@ internal sealed class PerchSettings
     /// <summary>The address that endpoints bind by default. Default 127.0.0.1.</summary>
     public string Address { get; set; } = "127.0.0.1";
 
-    /// <summary>How connections are carried. Default <c>Direct</c>.</summary>
-    public ConnectionTransport Transport { get; set; } = ConnectionTransport.Direct;
+    /// <summary>The implementation that serves TCP and Unix-socket connections. Default <c>Direct</c>.</summary>
+    public SocketEngine SocketEngine { get; set; } = SocketEngine.Direct;
+
+    /// <summary>Number of event loops of the direct transport; 0, the default, is one per processor. A change applies at the next start.</summary>
+    [Range(0, 1024)]
+    public int Loops { get; set; }
 
     /// <summary>Most connections over all endpoints. Default: what the limit of open files leaves.</summary>
     [Range(1, 10_000_000)]

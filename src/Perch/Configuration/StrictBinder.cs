@@ -87,8 +87,8 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
         }
     }
 
-    private void AddUnknown(IConfigurationSection child, IEnumerable<string> known) => faults.Add(new(
-        child.Path, "is not a known key", $"Known here: {string.Join(", ", known.Order(StringComparer.Ordinal))}"));
+    private void AddUnknown(IConfigurationSection child, IEnumerable<string> known) => faults.Add(RenamedKeys.Find(child)
+        ?? new(child.Path, "is not a known key", $"Known here: {string.Join(", ", known.Order(StringComparer.Ordinal))}"));
 
     private static bool TryConvert(string text, Type type, out object? value)
     {

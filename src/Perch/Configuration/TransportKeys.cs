@@ -21,14 +21,26 @@ internal static class TransportKeys
             faults.Add(new($"{section.Path}:{nameof(settings.ReceiveBufferBytes)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
         if (!isUdp && settings.MulticastGroups.Length > 0)
             faults.Add(new($"{section.Path}:{nameof(settings.MulticastGroups)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
+        if (settings.ReusePort && (isUdp || listen.UnixSocket is not null || !OperatingSystem.IsLinux()))
+            faults.Add(ReusePortFault(section, isUdp, listen.UnixSocket is not null));
         return isUdp
             ? listen with { Transport = EndpointTransport.Udp, ReceiveBufferBytes = settings.ReceiveBufferBytes, MulticastGroups = ReadGroups(section, settings, listen, faults) }
-            : listen with { Carrier = perch.Transport, Scheduling = SchedulingOf(settings, perch) };
+            : listen with { SocketEngine = perch.SocketEngine, Scheduling = SchedulingOf(settings, perch), ReusePort = settings.ReusePort };
     }
 
     /// <remarks>Kestrel's own transport is always on the thread pool: the key changes nothing there, and binds nothing anew.</remarks>
     private static ContinuationScheduling SchedulingOf(EndpointSettings settings, PerchSettings perch) =>
-        perch.Transport == ConnectionTransport.Direct ? settings.Scheduling ?? ContinuationScheduling.Inline : ContinuationScheduling.Inline;
+        perch.SocketEngine == SocketEngine.Direct ? settings.Scheduling ?? ContinuationScheduling.Inline : ContinuationScheduling.Inline;
+
+    private static ConfigFault ReusePortFault(IConfigurationSection section, bool isUdp, bool isUnix)
+    {
+        var key = $"{section.Path}:{nameof(EndpointSettings.ReusePort)}";
+        if (isUdp)
+            return new(key, "is for TCP", "Remove it: a UDP port, and with it every transfer of tftp, belongs to one process");
+        return isUnix
+            ? new(key, "is for TCP ports", "Remove it, or write Port in place of UnixSocket: a Unix socket belongs to one process")
+            : new(key, "needs Linux", "Remove it: on this system a port belongs to one process");
+    }
 
     private static List<MulticastGroup> ReadGroups(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)
     {

@@ -18,13 +18,14 @@ internal static class ConnectionPipeline
     {
         var traffic = services.Registry.TrafficOf(endpoint.Name, endpoint.Protocol.Name);
         traffic.MeterBy(services.Metrics.MessageDuration);
-        var outcome = new OutcomeMiddleware(traffic, services, hasStream: true, leave);
+        var outcome = new OutcomeMiddleware(traffic, services, hasStream: true, endpoint.LogConnections, leave);
         var admission = new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards);
         var timeouts = new ConnectionTimeouts(endpoint.Guards, endpoint.Protocol.ServerSpeaksFirst, services.Time);
 
         return Compose(handler.OnConnectedAsync,
             outcome.OnConnectionAsync,
             admission.OnConnectionAsync,
+            StartedLog(endpoint, services),
             timeouts.OnConnectionAsync,
             ByteCountMiddleware.OnConnectionAsync);
     }
@@ -34,17 +35,24 @@ internal static class ConnectionPipeline
     {
         var traffic = services.Registry.TrafficOf(endpoint.Name, endpoint.Protocol.Name);
         return Compose(static connection => ((SessionConnection)connection).Serve(),
-            new OutcomeMiddleware(traffic, services, hasStream: false, static () => ValueTask.CompletedTask).OnConnectionAsync,
-            new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards).OnConnectionAsync);
+            new OutcomeMiddleware(traffic, services, hasStream: false, endpoint.LogConnections, static () => ValueTask.CompletedTask).OnConnectionAsync,
+            new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards).OnConnectionAsync,
+            StartedLog(endpoint, services));
     }
 
+    /// <returns>Null, which takes no part in the pipeline, if a start is not logged.</returns>
+    private static Func<ConnectionContext, ConnectionDelegate, Task>? StartedLog(EndpointConfig endpoint, PipelineServices services) =>
+        endpoint.LogConnections == ConnectionLogging.Both ? new StartedLogMiddleware(services.Logger).OnConnectionAsync : null;
+
     private static ConnectionDelegate Compose(
-        ConnectionDelegate handler, params ReadOnlySpan<Func<ConnectionContext, ConnectionDelegate, Task>> outermostFirst)
+        ConnectionDelegate handler, params ReadOnlySpan<Func<ConnectionContext, ConnectionDelegate, Task>?> outermostFirst)
     {
         var next = handler;
         for (var i = outermostFirst.Length - 1; i >= 0; i--)
         {
-            var (middleware, inner) = (outermostFirst[i], next);
+            if (outermostFirst[i] is not { } middleware)
+                continue;
+            var inner = next;
             next = connection => middleware(connection, inner);
         }
 

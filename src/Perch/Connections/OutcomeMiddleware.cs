@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
+using Perch.Endpoints;
 using Perch.Transport.Timers;
 using Perch.Wire;
 
@@ -14,8 +15,10 @@ namespace Perch.Connections;
 /// <param name="traffic">The endpoint's.</param>
 /// <param name="services">The host's.</param>
 /// <param name="hasStream">Whether its connections have a stream, which is to be closed.</param>
+/// <param name="logging">The lines that each connection gets.</param>
 /// <param name="leave">Called when a connection has ended.</param>
-internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, PipelineServices services, bool hasStream, Func<ValueTask> leave)
+internal sealed partial class OutcomeMiddleware(
+    EndpointTraffic traffic, PipelineServices services, bool hasStream, ConnectionLogging logging, Func<ValueTask> leave)
 {
     public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
@@ -32,12 +35,13 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
     }
 
     /// <summary>Takes a connection out of the registry; also called for one whose handler never returned from an abort.</summary>
-    public static void End(PipelineServices services, ConnectionState state, ConnectionOutcome outcome)
+    public static void End(
+        PipelineServices services, ConnectionState state, ConnectionOutcome outcome, ConnectionLogging logging = ConnectionLogging.Ended)
     {
         if (services.Registry.End(state, outcome) is not { } ended) return;
         services.Metrics.ConnectionEnded(ended);
         var level = LevelOf(outcome);
-        if (!services.Logger.IsEnabled(level)) return;
+        if (!services.Logger.IsEnabled(level) || (logging == ConnectionLogging.None && level < LogLevel.Warning)) return;
         Log.Ended(services.Logger, level, ended.Id, ended.Endpoint, ended.Protocol, ended.Peer, ended.Outcome,
             ended.Duration.TotalSeconds, ended.BytesReceived, ended.BytesSent, ended.Messages);
     }
@@ -135,7 +139,7 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
     {
         var outcome = fault is null ? OfReturn(state) : OfException(fault, state);
         if (state.TrySetOutcome(outcome) && fault is not null) Report(state, outcome, fault);
-        End(services, state, state.Outcome ?? ConnectionOutcome.Completed);
+        End(services, state, state.Outcome ?? ConnectionOutcome.Completed, logging);
     }
 
     private void Report(ConnectionState state, ConnectionOutcome outcome, Exception exception)

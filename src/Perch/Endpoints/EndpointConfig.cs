@@ -18,6 +18,8 @@ internal sealed record EndpointConfig
     /// <summary>The cap over the connections of all endpoints.</summary>
     public required int TotalConnections { get; init; }
 
+    public ConnectionLogging LogConnections { get; init; }
+
     /// <summary>The protocol's options, of <see cref="ProtocolDescriptor.OptionsType"/>.</summary>
     public required object Options { get; init; }
 
@@ -26,7 +28,7 @@ internal sealed record EndpointConfig
 
     public bool Equals(EndpointConfig? other) => other is not null
         && Name == other.Name && Listen == other.Listen && Protocol == other.Protocol && Guards == other.Guards
-        && TotalConnections == other.TotalConnections && OptionsText == other.OptionsText;
+        && TotalConnections == other.TotalConnections && LogConnections == other.LogConnections && OptionsText == other.OptionsText;
 
     public override int GetHashCode() => HashCode.Combine(Name, Listen, Protocol.Name, OptionsText);
 }
@@ -40,11 +42,14 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
 {
     public EndpointTransport Transport { get; init; }
 
-    /// <summary>What carries its connections; nothing to UDP.</summary>
-    public ConnectionTransport Carrier { get; init; }
+    /// <summary>The implementation that serves the connections; unused by UDP.</summary>
+    public SocketEngine SocketEngine { get; init; }
 
     /// <summary>Where the handlers of the direct transport go on; the default with every other.</summary>
     public ContinuationScheduling Scheduling { get; init; }
+
+    /// <summary>TCP: other processes of the same user may bind the port too.</summary>
+    public bool ReusePort { get; init; }
 
     /// <summary>UDP: what the receive buffer is asked to hold, or null.</summary>
     public int? ReceiveBufferBytes { get; init; }
@@ -58,7 +63,8 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
 
     public bool Equals(ListenAddress? other) => other is not null
         && Equals(Address, other.Address) && Port == other.Port && UnixSocket == other.UnixSocket && Backlog == other.Backlog
-        && Transport == other.Transport && Carrier == other.Carrier && Scheduling == other.Scheduling
+        && Transport == other.Transport && SocketEngine == other.SocketEngine && Scheduling == other.Scheduling
+        && ReusePort == other.ReusePort
         && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
 
     public override int GetHashCode() => HashCode.Combine(Address, Port, UnixSocket, Transport);

@@ -39,6 +39,8 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     private readonly Dictionary<string, Endpoint> _endpoints = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<Endpoint, Task> _draining = [];
     private ShutdownOptions _shutdown = new();
+    private int _loops;
+    private int _configuredLoops;
     private IDisposable? _subscription;
     private Task _following = Task.CompletedTask;
 
@@ -74,6 +76,8 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var config = _reader.Read();
+        _loops = _configuredLoops = config.Loops;
+        _servers.CreateLoops(config.Loops);
         // Before the first apply, so that no change falls between.
         _subscription = ChangeToken.OnChange(_configuration.GetReloadToken, () => _changes.Writer.TryWrite(true));
         await ApplyAsync(config, cancellationToken);
@@ -153,6 +157,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     {
         var wanted = config.Endpoints.Values.Where(e => !(_endpoints.TryGetValue(e.Name, out var current) && current.Config == e)).ToList();
         var pipelines = await CreatePipelinesAsync(wanted);
+        NoteLoops(config.Loops);
         _shutdown = config.Shutdown;
         _host.ShutdownTimeout = _shutdown.LameDuck + _shutdown.Drain + OthersShutdown;
 
@@ -174,6 +179,16 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
             if (_endpoints.TryGetValue(pipeline.Config.Name, out var running)) await running.ChangeAsync(pipeline);
             else await StartEndpointAsync(pipeline, cancellationToken);
         }
+    }
+
+    /// <summary>The loops of a process are fixed at its start: connections belong to their loop.</summary>
+    private void NoteLoops(int loops)
+    {
+        if (loops == _configuredLoops)
+            return;
+        _configuredLoops = loops;
+        if (loops != _loops)
+            Log.LoopsAtNextStart(_logger, loops, _loops);
     }
 
     /// <summary>A handler that cannot be made is a fault of the configuration like any other: found before anything changes.</summary>
@@ -249,6 +264,9 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
 
         [LoggerMessage(1012, LogLevel.Error, "The configuration could not be applied to its end", EventName = "ConfigurationApplyFailed")]
         public static partial void ApplyFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(1013, LogLevel.Warning, "Perch:Loops is {Configured} now, and applies at the next start; until then it stays {Running}", EventName = "LoopsChanged")]
+        public static partial void LoopsAtNextStart(ILogger logger, int configured, int running);
 
         [LoggerMessage(1011, LogLevel.Information, "Stopping: still accepting for {Seconds} s, so that load balancers notice", EventName = "LameDuckBegan")]
         public static partial void LameDuck(ILogger logger, double seconds);

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Perch.Transport;
@@ -82,29 +83,45 @@ internal sealed class EndpointServer : IEndpointServer
 
 /// <summary>What the servers of all endpoints are made from.</summary>
 internal sealed class EndpointServerFactory(
-    IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, LoopGroup loops, ILoggerFactory loggers)
+    IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, ILoggerFactory loggers) : IDisposable
 {
+    private LoopGroup? _loops;
+
     public IServiceProvider Services { get; } = services;
 
     public ILoggerFactory Loggers { get; } = loggers;
 
+    /// <summary>Creates the event loops. Their threads start with the first endpoint that the direct transport serves.</summary>
+    /// <param name="count">Number of loops; 0 for one per processor.</param>
+    public void CreateLoops(int count) => _loops = new(count, Loggers, Services.GetService<IMemoryPoolFactory<byte>>());
+
     /// <summary>A transport of its own for each endpoint, since the backlog is the transport's.</summary>
     public IConnectionListenerFactory CreateTransport(ListenAddress address, EndpointHooks endpoint, ConnectionDelegate pipeline)
     {
-        if (address.Carrier == ConnectionTransport.Direct && DirectTransportFactory.IsSupported)
-            return new DirectTransportFactory(DirectOptions(address, endpoint, pipeline), loops, Loggers);
+        if (address.SocketEngine == SocketEngine.Direct && DirectTransportFactory.IsSupported)
+            return new DirectTransportFactory(DirectOptions(address, endpoint, pipeline), _loops!, Loggers);
         var options = transportOptions.Create(Options.DefaultName);
         options.Backlog = address.Backlog;
+        if (address.ReusePort)
+            options.CreateBoundListenSocket = SharedPort.Bind;
         return new SocketTransportFactory(Options.Create(options), Loggers);
     }
 
-    private static DirectTransportOptions DirectOptions(ListenAddress address, EndpointHooks endpoint, ConnectionDelegate pipeline) => new()
+    public void Dispose() => _loops?.Dispose();
+
+    private static DirectTransportOptions DirectOptions(ListenAddress address, EndpointHooks endpoint, ConnectionDelegate pipeline)
     {
-        Name = $"endpoint {endpoint.Name}",
-        Backlog = address.Backlog,
-        Scheduling = address.Scheduling,
-        Serve = pipeline,
-        LoopHeld = endpoint.LoopHeld,
-        ListenerChanged = endpoint.ListenerChanged,
-    };
+        var options = new DirectTransportOptions
+        {
+            Name = $"endpoint {endpoint.Name}",
+            Backlog = address.Backlog,
+            Scheduling = address.Scheduling,
+            Serve = pipeline,
+            LoopHeld = endpoint.LoopHeld,
+            ListenerChanged = endpoint.ListenerChanged,
+        };
+        if (address.ReusePort)
+            options.CreateBoundListenSocket = SharedPort.Bind;
+        return options;
+    }
 }

@@ -36,6 +36,15 @@ internal sealed class EndpointSettings
     public ContinuationScheduling? Scheduling { get; set; }
 
     /// <summary>
+    /// Whether several Perch processes of one user share the TCP port; the kernel distributes the connections. Default false: the port
+    /// belongs to one process. Linux only; not for UDP and Unix sockets.
+    /// </summary>
+    public bool ReusePort { get; set; }
+
+    /// <summary>The log lines of each connection. Default <c>Ended</c>.</summary>
+    public ConnectionLogging LogConnections { get; set; }
+
+    /// <summary>
     /// UDP only: the bytes of datagrams that the system holds until they are received. Default 1 MiB, or what the system
     /// gives of it.
     /// </summary>

@@ -47,7 +47,7 @@ public sealed class UdpEndpointTests
             .With("taken", $$"""{ "Port": {{((IPEndPoint)taken.LocalEndPoint!).Port}}, "Transport": "Udp", "Protocol": "echo" }"""));
 
         var row = (await host.Admin.GetEndpointsAsync()).Single(e => e.Name == "taken");
-        Assert.Equal(("Failed", "address in use: stop the process that has it, or change the endpoint's Port"), (row.State, row.Reason));
+        Assert.Equal(("Failed", "address in use: stop the process that has it, change the endpoint's Port, or set its Enabled to false"), (row.State, row.Reason));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await host.Admin.GetReadyAsync()).Status);
         using var peer = await UdpClientSocket.ConnectAsync(host.Admin, "echo");
         Assert.Equal("GOT:x", await peer.AskAsync("x"));

@@ -8,11 +8,11 @@ public sealed class FileSendTests
     private const int Length = 32 * 1024 * 1024;
 
     [Theory]
-    [InlineData("Sockets")]
+    [InlineData("Kestrel")]
     [InlineData("Direct")]
-    public async Task Get_WholeAndPart_ArriveAndAreCounted(string transport)
+    public async Task Get_WholeAndPart_ArriveAndAreCounted(string engine)
     {
-        await using var host = await StartAsync(transport, "{}");
+        await using var host = await StartAsync(engine, "{}");
         var bytes = await PutAsync(host);
         using (var client = FileClient.Connect(await host.Admin.GetPortAsync("files")))
         {
@@ -30,11 +30,11 @@ public sealed class FileSendTests
     }
 
     [Theory]
-    [InlineData("Sockets")]
+    [InlineData("Kestrel")]
     [InlineData("Direct")]
-    public async Task Get_ReaderThatStops_IsCutOff(string transport)
+    public async Task Get_ReaderThatStops_IsCutOff(string engine)
     {
-        await using var host = await StartAsync(transport, """{ "WriteTimeout": "00:00:02" }""");
+        await using var host = await StartAsync(engine, """{ "WriteTimeout": "00:00:02" }""");
         await PutAsync(host);
         using var client = FileClient.Connect(await host.Admin.GetPortAsync("files"));
         await client.AskAsync("GET f");
@@ -44,11 +44,11 @@ public sealed class FileSendTests
     }
 
     [Theory]
-    [InlineData("Sockets")]
+    [InlineData("Kestrel")]
     [InlineData("Direct")]
-    public async Task Get_FileThatIsCutMeanwhile_EndsTheConnectionShort(string transport)
+    public async Task Get_FileThatIsCutMeanwhile_EndsTheConnectionShort(string engine)
     {
-        await using var host = await StartAsync(transport, "{}");
+        await using var host = await StartAsync(engine, "{}");
         await PutAsync(host);
         using var client = FileClient.Connect(await host.Admin.GetPortAsync("files"));
         await client.AskAsync("GET f");
@@ -57,8 +57,8 @@ public sealed class FileSendTests
         Assert.Equal("StorageUnavailable", (await EndedAsync(host)).Outcome);
     }
 
-    private static Task<PerchHost> StartAsync(string transport, string guards) =>
-        PerchHost.StartAsync(new ServerSettings { Transport = transport }.With("files", $$"""{ "Port": 0, "Protocol": "files", "Guards": {{guards}} }"""));
+    private static Task<PerchHost> StartAsync(string engine, string guards) =>
+        PerchHost.StartAsync(new ServerSettings { SocketEngine = engine }.With("files", $$"""{ "Port": 0, "Protocol": "files", "Guards": {{guards}} }"""));
 
     private static async Task<byte[]> PutAsync(PerchHost host)
     {

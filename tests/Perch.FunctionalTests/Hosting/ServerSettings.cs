@@ -12,8 +12,11 @@ internal sealed class ServerSettings
     /// <summary>Each endpoint's object, by name.</summary>
     public Dictionary<string, string> Endpoints { get; } = [];
 
-    /// <summary>Which transport the whole suite is run over is told by the environment.</summary>
-    public string Transport { get; set; } = Environment.GetEnvironmentVariable("PERCH_TEST_TRANSPORT") is { Length: > 0 } name ? name : "Direct";
+    /// <summary>The variable PERCH_TEST_SOCKET_ENGINE sets the engine for a whole run. Default <c>Direct</c>.</summary>
+    public string SocketEngine { get; set; } = Environment.GetEnvironmentVariable("PERCH_TEST_SOCKET_ENGINE") is { Length: > 0 } name ? name : "Direct";
+
+    /// <summary>The number of event loops; 0 is one per processor.</summary>
+    public int Loops { get; set; }
 
     public string Drain { get; set; } = "00:00:10";
 
@@ -55,7 +58,8 @@ internal sealed class ServerSettings
     {
         Perch = new
         {
-            Transport,
+            SocketEngine,
+            Loops,
             Endpoints = Endpoints.ToDictionary(e => e.Key, e => JsonNode.Parse(e.Value)),
             Defaults = new { Guards = JsonNode.Parse(Guards) },
             Records = JsonNode.Parse(Records),

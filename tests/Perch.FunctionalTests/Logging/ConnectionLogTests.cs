@@ -11,11 +11,11 @@ public sealed partial class ConnectionLogTests
 {
     [Theory]
     [InlineData("Direct")]
-    [InlineData("Sockets")]
-    public async Task HandlerLogs_OnAnyThread_LineNamesItsConnection(string transport)
+    [InlineData("Kestrel")]
+    public async Task HandlerLogs_OnAnyThread_LineNamesItsConnection(string engine)
     {
         await using var host = await PerchHost.StartAsync(
-            new ServerSettings { Transport = transport, LogFormat = "Json" }.With("teller", """{ "Port": 0, "Protocol": "tells" }"""),
+            new ServerSettings { SocketEngine = engine, LogFormat = "Json" }.With("teller", """{ "Port": 0, "Protocol": "tells" }"""),
             perch => perch.AddProtocol<TellingHandler>("tells"));
         var clients = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => host.ConnectAsync("teller")));
         await Task.WhenAll(clients.Select(client => client.SendAsync(client.LocalAddress)));

@@ -259,7 +259,7 @@ public sealed class FilesProtocolTests
         var peer = other.Connect();
         await peer.SendAsync("PUT a 3\nabcSTAT a\n");
         await peer.ExpectAsync("ERR unavailable the store cannot be used now, try again\nERR unavailable the store cannot be used now, try again\n");
-        Assert.Contains("in use by another process", other.Files.Problem, StringComparison.Ordinal);
+        Assert.Contains("in use by another Perch process", other.Files.Problem, StringComparison.Ordinal);
         Assert.Single(other.Logged("FileStoreFailed"));
         await host.Store.DisposeAsync();
         await Bounded.UntilAsync(() => other.Files.Problem is null);

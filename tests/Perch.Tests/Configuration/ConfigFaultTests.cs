@@ -6,7 +6,8 @@ namespace Perch.Tests.Configuration;
 public sealed class ConfigFaultTests
 {
     private const string KnownGuards = "Known here: FirstByteTimeout, IdleTimeout, MaxConnections, MaxDatagramsInHand, RepliesPerSecond, WriteTimeout";
-    private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, MulticastGroups, Options, Port, Protocol, ReceiveBufferBytes, Scheduling, Transport, UnixSocket";
+    private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, LogConnections, MulticastGroups, Options, Port, Protocol, ReceiveBufferBytes, "
+        + "ReusePort, Scheduling, Transport, UnixSocket";
     private const string KnownEcho = "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix";
 
     [Theory]
@@ -14,6 +15,7 @@ public sealed class ConfigFaultTests
     [InlineData(""" "Guards": { "MaxConnection": 1 } """, "Perch:Endpoints:e:Guards:MaxConnection", "is not a known key", KnownGuards)]
     [InlineData(""" "Options": { "Prefx": "" } """, "Perch:Endpoints:e:Options:Prefx", "is not a known key", KnownEcho)]
     [InlineData(""" "Backlog": 0 """, "Perch:Endpoints:e:Backlog", "0 is out of range", "Write a value between 1 and 65535")]
+    [InlineData(""" "LogConnections": "Always" """, "Perch:Endpoints:e:LogConnections", "'Always' is not one of the known words", "Write one of: Ended, Both, None")]
     [InlineData(""" "Guards": { "MaxConnections": 0 } """, "Perch:Endpoints:e:Guards:MaxConnections", "0 is out of range", "Write a value between 1 and 1000000")]
     [InlineData(""" "Guards": { "IdleTimeout": "-00:00:01" } """, "Perch:Endpoints:e:Guards:IdleTimeout", "-00:00:01 is out of range", "Write a value between 00:00:00 and 24.00:00:00")]
     [InlineData(""" "Guards": { "IdleTimeout": "60" } """, "Perch:Endpoints:e:Guards:IdleTimeout", "'60' is not a time span", "Write hh:mm:ss, for example 00:01:30")]
@@ -68,19 +70,42 @@ public sealed class ConfigFaultTests
     }
 
     [Theory]
-    [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, MaxConnections, Shared, Shutdown, Transport")]
-    [InlineData(""" "Transport": "Quick" """, "Perch:Transport", "Write one of: Direct, Sockets")]
+    [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, Loops, MaxConnections, Shared, Shutdown, SocketEngine")]
+    [InlineData(""" "SocketEngine": "Quick" """, "Perch:SocketEngine", "Write one of: Direct, Kestrel")]
     [InlineData(""" "Endpoints": "e" """, "Perch:Endpoints", "Write an object: { ... }")]
     [InlineData(""" "Defaults": 1 """, "Perch:Defaults", "Write an object: { ... }")]
     [InlineData(""" "Shared": { "Prefx": "" } """, "Perch:Shared:Prefx", "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix")]
     [InlineData(""" "Shutdown": { "Drain": "00:00:20", "Wait": 1 } """, "Perch:Shutdown:Wait", "Known here: Drain, LameDuck")]
     [InlineData(""" "Shutdown": { "Drain": "02:00:00" } """, "Perch:Shutdown:Drain", "Write a value between 00:00:00 and 01:00:00")]
+    [InlineData(""" "Loops": -1 """, "Perch:Loops", "Write a value between 0 and 1024")]
+    [InlineData(""" "Loops": 1025 """, "Perch:Loops", "Write a value between 0 and 1024")]
     [InlineData(""" "MaxConnections": 0 """, "Perch:MaxConnections", "Write a value between 1 and 10000000")]
     public void Read_FaultOutsideEndpoints_NamesKeyAndCure(string keys, string path, string cure)
     {
         var fault = FaultOf($$"""{ "Perch": { {{keys}} } }""");
 
         Assert.Equal((path, cure), (fault.Key, fault.Cure));
+    }
+
+    [Fact]
+    public void Read_ReusePortOfAUnixSocket_IsAFault()
+    {
+        var fault = FaultOf(One(""" "UnixSocket": "a", "Protocol": "plain", "ReusePort": true """));
+
+        Assert.Equal(("Perch:Endpoints:e:ReusePort", "is for TCP ports"), (fault.Key, fault.Problem));
+        Assert.Equal("Remove it, or write Port in place of UnixSocket: a Unix socket belongs to one process", fault.Cure);
+    }
+
+    [Theory]
+    [InlineData("Perch:Transport", "Sockets", "Kestrel")]
+    [InlineData("perch:transport", "sockets", "Kestrel")]
+    [InlineData("Perch:Transport", "Direct", "Direct")]
+    public void Read_OldKeyOfTheSocketEngine_NamesTheNewKeyAndValue(string key, string value, string engine)
+    {
+        var fault = FaultOf($$"""{ "{{key}}": "{{value}}" }""");
+
+        Assert.Equal($"'{value}' is written under the old name of Perch:SocketEngine", fault.Problem);
+        Assert.Equal($"Write \"SocketEngine\": \"{engine}\", or in the environment Perch__SocketEngine={engine}", fault.Cure);
     }
 
     [Fact]

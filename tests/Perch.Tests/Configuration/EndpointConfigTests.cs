@@ -5,6 +5,8 @@ namespace Perch.Tests.Configuration;
 
 public sealed class EndpointConfigTests
 {
+    private const string Plain = """ "Port": 1, "Protocol": "plain" """;
+    private const string Udp = """ "Port": 1, "Protocol": "message", "Transport": "Udp", "Address": "0.0.0.0" """;
     private const string Written = """ "Port": 1, "Protocol": "echo", "Options": { "Prefix": "a", "Loud": true } """;
 
     [Fact]
@@ -16,21 +18,44 @@ public sealed class EndpointConfigTests
         Assert.Equal(one.GetHashCode(), other.GetHashCode());
     }
 
+    /// <summary>A value for each key of an endpoint, other than the one that is written, and whether it rebinds.</summary>
+    public static readonly TheoryData<string, string, string, bool> Keys = new()
+    {
+        { Written, "Port", "2", true },
+        { Written, "Address", "127.0.0.2", true },
+        { Written, "Backlog", "9", true },
+        { Written, "Scheduling", "ThreadPool", true },
+        { Written, "ReusePort", "true", true },
+        { Written, "LogConnections", "Both", false },
+        { Written, "LogConnections", "None", false },
+        { Plain, "Protocol", "echo", false },
+        { """ "UnixSocket": "a", "Protocol": "plain" """, "UnixSocket", "b", true },
+        { """ "Port": 1, "Protocol": "message" """, "Transport", "Udp", true },
+        { Udp, "ReceiveBufferBytes", "65536", true },
+        { Udp, "MulticastGroups:0", "239.1.2.3", true },
+    };
+
     [Theory]
-    [InlineData("Port", "2")]
-    [InlineData("Address", "127.0.0.2")]
-    [InlineData("Backlog", "9")]
-    [InlineData("Protocol", "plain")]
+    [MemberData(nameof(Keys))]
+    public void Read_OneKeyChanged_TakesEffectAndRebindsOnlyForTheSocket(string from, string key, string value, bool rebinds)
+    {
+        var (before, after) = (Of(from), Read(One(from), ($"Perch:Endpoints:e:{key}", value)).Endpoints["e"]);
+
+        Assert.NotEqual(before, after);
+        Assert.Equal(rebinds, before.Listen != after.Listen);
+    }
+
+    [Fact]
+    public void Keys_OfTheSettings_AreAllInTheTable() => Assert.Equal(
+        typeof(EndpointSettings).GetProperties().Select(p => p.Name).Except([nameof(EndpointSettings.Enabled)]).Order(StringComparer.Ordinal),
+        Keys.Select(row => ((string)row[1]).Split(':')[0]).Distinct().Order(StringComparer.Ordinal));
+
+    [Theory]
     [InlineData("Options:Prefix", "b")]
     [InlineData("Options:Delay", "00:00:01")]
     [InlineData("Guards:MaxConnections", "9")]
-    public void Equals_OneKeyChanged_IsNotEqual(string key, string value)
-    {
-        var plain = """ "Port": 1, "Protocol": "echo" """;
-        var from = key == "Protocol" ? plain : Written;
-
-        Assert.NotEqual(Of(from), Read(One(from), ($"Perch:Endpoints:e:{key}", value)).Endpoints["e"]);
-    }
+    public void Equals_OptionOrGuardChanged_IsNotEqual(string key, string value) =>
+        Assert.NotEqual(Of(Written), Read(One(Written), ($"Perch:Endpoints:e:{key}", value)).Endpoints["e"]);
 
     [Fact]
     public void Equals_OtherTotalOfConnections_IsNotEqual() =>

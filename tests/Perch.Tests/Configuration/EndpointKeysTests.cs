@@ -47,26 +47,26 @@ public sealed class EndpointKeysTests
         Read("""{ "Perch": { "Address": "::1", "Endpoints": { "e": { "Port": 1, "Protocol": "plain" } } } }""").Endpoints["e"].Listen.ToString());
 
     [Fact]
-    public void Read_PerchTransport_CarriesTcpAndMakesAnotherAddress()
+    public void Read_SocketEngine_ServesTcpAndMakesAnotherAddress()
     {
-        static ListenAddress Listen(string transport) => Read(
-            $$"""{ "Perch": { "Transport": "{{transport}}", "Endpoints": { "e": { "Port": 1, "Protocol": "plain" } } } }""").Endpoints["e"].Listen;
-        Assert.Equal(ConnectionTransport.Direct, Listen("Direct").Carrier);
-        Assert.Equal(ConnectionTransport.Sockets, Listen("Sockets").Carrier);
-        Assert.NotEqual(Listen("Direct"), Listen("Sockets"));
+        static ListenAddress Listen(string engine) => Read(
+            $$"""{ "Perch": { "SocketEngine": "{{engine}}", "Endpoints": { "e": { "Port": 1, "Protocol": "plain" } } } }""").Endpoints["e"].Listen;
+        Assert.Equal(SocketEngine.Direct, Listen("Direct").SocketEngine);
+        Assert.Equal(SocketEngine.Kestrel, Listen("Kestrel").SocketEngine);
+        Assert.NotEqual(Listen("Direct"), Listen("Kestrel"));
     }
 
     [Fact]
     public void Read_Scheduling_IsTheDirectTransportsAndMakesAnotherAddress()
     {
-        static ListenAddress Listen(string transport, string key) => Read(
-            $$"""{ "Perch": { "Transport": "{{transport}}", "Endpoints": { "e": { "Port": 1, "Protocol": "plain" {{key}} } } } }""").Endpoints["e"].Listen;
+        static ListenAddress Listen(string engine, string key) => Read(
+            $$"""{ "Perch": { "SocketEngine": "{{engine}}", "Endpoints": { "e": { "Port": 1, "Protocol": "plain" {{key}} } } } }""").Endpoints["e"].Listen;
         const string Pool = """ , "Scheduling": "threadpool" """;
         Assert.Equal(ContinuationScheduling.Inline, Listen("Direct", "").Scheduling);
         Assert.Equal(ContinuationScheduling.ThreadPool, Listen("Direct", Pool).Scheduling);
         Assert.NotEqual(Listen("Direct", ""), Listen("Direct", Pool));
         // Without it nothing changes, so nothing is bound anew.
-        Assert.Equal(Listen("Sockets", ""), Listen("Sockets", Pool));
+        Assert.Equal(Listen("Kestrel", ""), Listen("Kestrel", Pool));
     }
 
     [Fact]

@@ -79,7 +79,7 @@ public sealed class DatagramReloadTests
             "other": { "Port": 0, "Address": "127.0.0.1", "Transport": "Udp", "Protocol": "test" }
             """);
 
-        Assert.Equal((EndpointState.Failed, "address in use: stop the process that has it, or change the endpoint's Port"), (host.Status().State, host.Status().Reason));
+        Assert.Equal((EndpointState.Failed, "address in use: stop the process that has it, change the endpoint's Port, or set its Enabled to false"), (host.Status().State, host.Status().Reason));
         taken.Dispose();
 
         await DatagramServerTests.Eventually(() => host.Status().State == EndpointState.Listening);

@@ -37,6 +37,8 @@ public sealed class UdpConfigTests
     [InlineData(""" "Transport": "Udp", "Protocol": "message", "UnixSocket": "a" """, "Port", "is what UDP has, and UnixSocket is there", "Write Port (0 to 65535), and no UnixSocket")]
     [InlineData(""" "Transport": "Udp", "Protocol": "message", "Port": 1, "Backlog": 5 """, "Backlog", "is for TCP", "Remove it; what UDP holds is ReceiveBufferBytes")]
     [InlineData(""" "Transport": "Udp", "Protocol": "message", "Port": 1, "Scheduling": "Inline" """, "Scheduling", "is for TCP and Unix sockets", "Remove it: the handlers of UDP run on their endpoint's own thread")]
+    [InlineData(""" "Transport": "Udp", "Protocol": "datagram", "Port": 1, "ReusePort": true """, "ReusePort", "is for TCP",
+        "Remove it: a UDP port, and with it every transfer of tftp, belongs to one process")]
     [InlineData(""" "Protocol": "message", "Port": 1, "ReceiveBufferBytes": 5000 """, "ReceiveBufferBytes", "is for UDP", "Remove it, or write \"Transport\": \"Udp\"")]
     [InlineData(""" "Protocol": "message", "Port": 1, "MulticastGroups": [ "239.1.2.3" ] """, "MulticastGroups", "is for UDP", "Remove it, or write \"Transport\": \"Udp\"")]
     [InlineData(""" "Transport": "Udp", "Protocol": "message", "Port": 1, "MulticastGroups": [ "10.0.0.1" ] """, "MulticastGroups", "'10.0.0.1' is not a multicast group", "Write for example 239.1.2.3, or ff15::1@eth0")]

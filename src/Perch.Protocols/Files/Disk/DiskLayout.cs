@@ -37,7 +37,9 @@ internal sealed class DiskLayout : IDisposable
             using var own = layout.OpenOwn(make: true)!;
             layout._lock = own.CreateFile("lock", exclusive: false);
             if (Posix.Lock(layout._lock, LockExclusiveNow) != 0)
-                throw FileStoreException.Unavailable($"{path} is in use by another process. One Perch serves one folder.");
+                throw FileStoreException.Unavailable(
+                    $"{path} is in use by another Perch process, which 'fuser {path}/{Own}/lock' names. A disk folder belongs to one "
+                    + "process: give this process another Perch:Files:Path, or set Perch:Files:Store to S3 in each.");
             own.Sync();
             layout.Root.Sync();
             return layout;

@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Perch.Protocols.Record.Sqlite;
 
 /// <summary>The connection that writes, from its opening to the first failure that leaves it in doubt.</summary>
@@ -5,10 +7,11 @@ internal sealed class SqliteWriter : IDisposable
 {
     private readonly SqliteDatabase _database;
     private readonly SqliteStatement _probe;
+    private readonly SafeFileHandle _lock;
 
-    private SqliteWriter(SqliteDatabase database, RecordsOptions options, TimeProvider time)
+    private SqliteWriter(SqliteDatabase database, SafeFileHandle fileLock, RecordsOptions options, TimeProvider time)
     {
-        _database = database;
+        (_database, _lock) = (database, fileLock);
         _probe = database.Prepare("UPDATE state SET probed_at = ?1");
         Appender = new(database, options.DeduplicateWindow);
         Trimmer = new(database, options, time);
@@ -29,21 +32,24 @@ internal sealed class SqliteWriter : IDisposable
     {
         CreateFolder(path);
         var database = new SqliteDatabase(path, create: true, busyTimeout);
+        SafeFileHandle? fileLock = null;
         try
         {
             SqliteSchema.Verify(database);
             if (database.IsReadOnly) throw SqliteFailure.From(path, SQLitePCL.raw.SQLITE_READONLY, "the file cannot be written");
             var mode = database.Query("PRAGMA journal_mode = WAL");
             if (mode != "wal") throw new RecordStoreException("unavailable", $"{path}: the file system does not allow SQLite's write-ahead log (its mode is {mode}). Use a local disk.");
+            fileLock = SqliteLock.Take(path);
             database.Execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384");
             migratedFrom = SqliteSchema.Migrate(database);
             if (database.QueryInt64("PRAGMA wal_checkpoint(TRUNCATE)") != 0 && isSuspect)
                 throw SqliteFailure.From(path, SQLitePCL.raw.SQLITE_BUSY, "the log cannot be brought into the file, which must be after a failed sync");
-            return new(database, options, time);
+            return new(database, fileLock, options, time);
         }
         catch
         {
             database.Dispose();
+            fileLock?.Dispose();
             throw;
         }
     }
@@ -63,7 +69,11 @@ internal sealed class SqliteWriter : IDisposable
         EnsureInPlace();
     }
 
-    public void Dispose() => _database.Dispose();
+    public void Dispose()
+    {
+        _database.Dispose();
+        _lock.Dispose();
+    }
 
     private void EnsureInPlace()
     {

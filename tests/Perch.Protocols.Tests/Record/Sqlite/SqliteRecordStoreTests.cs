@@ -121,24 +121,43 @@ public sealed class SqliteRecordStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Append_TwoStoresOnOneFile_ShareItsIds()
+    public async Task Append_AnotherStoreHasTheFile_IsRefusedUntilThatIsClosed()
     {
-        await using var one = _folder.Store();
+        var one = _folder.Store();
         await using var two = _folder.Store();
         await one.AddAsync(_folder.Batch("a"));
-        Assert.Equal("2", await two.AddAsync(_folder.Batch("b")));
-        Assert.Equal("3", await one.AddAsync(_folder.Batch("c")));
-        Assert.Equal(["a", "b", "c"], await two.TextsAsync());
+
+        var refused = await Assert.ThrowsAsync<RecordStoreException>(() => two.AddAsync(_folder.Batch("b")));
+        Assert.Equal("unavailable", refused.Code);
+        Assert.StartsWith($"{_folder.Database} is in use by another Perch process", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("2", await one.AddAsync(_folder.Batch("c")));
+        Assert.Equal(["a", "c"], await two.TextsAsync());
+
+        await one.DisposeAsync();
+        Assert.Equal("3", await two.AddAsync(_folder.Batch("d")));
     }
 
     [Fact]
-    public async Task Dispose_WithAppendsInHand_FinishesThemAndLeavesOneFile()
+    public async Task Append_AnotherStoreHasTheFileUnderALink_IsRefused()
+    {
+        await using var one = _folder.Store();
+        await one.AddAsync(_folder.Batch("a"));
+        var link = _folder.Database + "-link";
+        File.CreateSymbolicLink(link, _folder.Database);
+        await using var two = _folder.Store(path: link);
+
+        var refused = await Assert.ThrowsAsync<RecordStoreException>(() => two.AddAsync(_folder.Batch("b")));
+        Assert.Contains("in use by another Perch process", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Dispose_WithAppendsInHand_FinishesThemAndLeavesTheDatabaseAndItsLock()
     {
         var store = _folder.Store();
         var appends = Enumerable.Range(0, 20).Select(i => store.AppendAsync([_folder.Batch($"{i}")], CancellationToken.None)).ToArray();
         await store.DisposeAsync();
         await Task.WhenAll(appends);
-        Assert.Equal(["records.db"], Directory.GetFiles(Path.GetDirectoryName(_folder.Database)!).Select(Path.GetFileName));
+        Assert.Equal(["records.db", "records.db-lock"], Directory.GetFiles(Path.GetDirectoryName(_folder.Database)!).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => store.AppendAsync([_folder.Batch("late")], CancellationToken.None));
         await using var again = _folder.Store();
         Assert.Equal(20, (await again.ListAsync()).Count);
