@@ -26,7 +26,8 @@ internal static class ConnectionPipeline
             outcome.OnConnectionAsync,
             admission.OnConnectionAsync,
             timeouts.OnConnectionAsync,
-            ByteCountMiddleware.OnConnectionAsync);
+            ByteCountMiddleware.OnConnectionAsync,
+            FirstByteMiddleware.OnConnectionAsync);
     }
 
     /// <summary>For sessions of datagrams, which have no stream: their protocols have timeouts of their own.</summary>
