@@ -59,8 +59,12 @@ internal sealed class S3Tracing : TracerProvider
                 activity?.SetStatus(ActivityStatusCode.Error);
         }
 
-        public override void RecordException(Exception exception, Attributes? attributes = null) =>
-            activity?.SetTag(PerchTracing.ErrorType, (exception as AmazonServiceException)?.ErrorCode ?? exception.GetType().FullName);
+        /// <remarks>The SDK sets no status when a request failed.</remarks>
+        public override void RecordException(Exception exception, Attributes? attributes = null)
+        {
+            var error = (exception as AmazonServiceException)?.ErrorCode ?? exception.GetType().FullName;
+            activity?.SetTag(PerchTracing.ErrorType, error).SetStatus(ActivityStatusCode.Error);
+        }
 
         public override void End() => activity?.Dispose();
 
