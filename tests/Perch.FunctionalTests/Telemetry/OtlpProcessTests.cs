@@ -129,7 +129,7 @@ public sealed class OtlpProcessTests
 
     private static void AssertLogs(IReadOnlyList<Received> received, string console, string echo)
     {
-        var line = Assert.Single(received, item => item.Signal == "log" && item.Attributes.GetValueOrDefault("Peer") == echo);
+        var line = Assert.Single(received, item => item.Signal == "log" && item.Attributes.GetValueOrDefault("Peer") == echo && item.Attributes.ContainsKey("Outcome"));
         var span = Assert.Single(received, item => item.Signal == "span" && item.Attributes.GetValueOrDefault("perch.endpoint") == "echo");
         Assert.Equal((span.TraceId, span.SpanId), (line.TraceId, line.SpanId));
         Assert.Equal(("echo", "PeerClosed"), (line.Attributes["Endpoint"], line.Attributes["Outcome"]));

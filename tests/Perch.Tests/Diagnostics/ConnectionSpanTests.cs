@@ -17,12 +17,7 @@ public sealed class ConnectionSpanTests : IDisposable
     private readonly TestPipeline _pipeline;
     private readonly string _endpoint = $"e{Guid.NewGuid():N}";
 
-    public ConnectionSpanTests()
-    {
-        // The runner's context would post what runs inline in the server.
-        SynchronizationContext.SetSynchronizationContext(null);
-        _pipeline = new(_log);
-    }
+    public ConnectionSpanTests() => _pipeline = new(_log);
 
     public void Dispose()
     {
@@ -219,8 +214,12 @@ public sealed class ConnectionSpanTests : IDisposable
         ConnectionState.Of(connection)!.Messages++;
     }
 
-    private Task ServeAsync(Func<ConnectionContext, Task> handler, InMemoryConnection connection) =>
-        _pipeline.Build(new DelegateHandler(handler), _endpoint)(connection);
+    private Task ServeAsync(Func<ConnectionContext, Task> handler, InMemoryConnection connection)
+    {
+        // The test runner's context would post what runs inline in the server.
+        SynchronizationContext.SetSynchronizationContext(null);
+        return _pipeline.Build(new DelegateHandler(handler), _endpoint)(connection);
+    }
 
     /// <summary>The trace in which each connection's last line was logged.</summary>
     private sealed class TraceLog : ILoggerFactory, ILogger
