@@ -27,7 +27,8 @@ internal sealed class SpanRecorder : IDisposable
     public IReadOnlyList<Activity> Ended => [.. _ended];
 
     /// <returns>The ended spans of connections and sessions of an endpoint.</returns>
-    public IReadOnlyList<Activity> OfEndpoint(string endpoint) => [.. _ended.Where(span => Equals(span.GetTagItem("perch.endpoint"), endpoint))];
+    public IReadOnlyList<Activity> OfEndpoint(string endpoint) =>
+        [.. _ended.Where(span => Equals(span.GetTagItem("perch.endpoint"), endpoint))];
 
     public void Dispose() => _listener.Dispose();
 }

@@ -68,7 +68,7 @@ internal sealed class RecordLane(GuardedStore store, RecordsOptions options, Rec
         onCommit();
     }
 
-    /// <remarks>The span is the parent of what the store starts. A commit belongs to many connections, so it links to their spans.</remarks>
+    /// <remarks>The span is the parent of the store's spans. A commit belongs to many connections, so it links to their spans.</remarks>
     private async Task<RecordStoreException?> AppendTracedAsync(long records)
     {
         using var span = PerchTracing.StartLinked("record commit", _group.Select(batch => batch.Span));

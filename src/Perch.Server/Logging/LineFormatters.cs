@@ -5,7 +5,7 @@ using Serilog.Formatting.Json;
 
 namespace Perch.Server.Logging;
 
-/// <summary><c>[12:34:56 INF] message</c>, for a traced connection <c>, trace</c> and its id; then the exception on indented lines.</summary>
+/// <summary><c>[12:34:56 INF] message</c>, for a traced connection <c>, trace</c> and its id; then the exception, indented.</summary>
 internal sealed class TextLineFormatter : ITextFormatter
 {
     private readonly MessageTemplateTextFormatter _line = new("[{Timestamp:HH:mm:ss} {Level:u3}] {Message:l}");

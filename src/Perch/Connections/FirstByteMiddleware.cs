@@ -49,7 +49,9 @@ internal static class FirstByteMiddleware
             _hasFirstByte ? inner.ReadAsync(cancellationToken) : WatchAsync(inner.ReadAsync(cancellationToken));
 
         protected override ValueTask<ReadResult> ReadAtLeastAsyncCore(int minimumSize, CancellationToken cancellationToken) =>
-            _hasFirstByte ? inner.ReadAtLeastAsync(minimumSize, cancellationToken) : WatchAsync(inner.ReadAtLeastAsync(minimumSize, cancellationToken));
+            _hasFirstByte
+                ? inner.ReadAtLeastAsync(minimumSize, cancellationToken)
+                : WatchAsync(inner.ReadAtLeastAsync(minimumSize, cancellationToken));
 
         public override bool TryRead(out ReadResult result)
         {

@@ -47,7 +47,9 @@ internal sealed partial class OutcomeMiddleware(EndpointTraffic traffic, Pipelin
             ended.Duration.TotalSeconds, ended.BytesReceived, ended.BytesSent, ended.Messages);
     }
 
-    /// <summary>Reports within the span, so that the log line carries its trace id; also on a thread that did not serve the connection.</summary>
+    /// <summary>
+    /// Logs within the span, so that the line carries its trace id; also on a thread that did not serve the connection.
+    /// </summary>
     private static void EndTraced(PipelineServices services, Activity span, EndedConnection ended)
     {
         var ambient = Activity.Current;

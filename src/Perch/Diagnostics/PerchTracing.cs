@@ -29,7 +29,9 @@ public static class PerchTracing
     /// <summary>Whether a listener exists. A hot path checks it before it prepares anything for a span.</summary>
     public static bool IsEnabled => Source.HasListeners();
 
-    /// <summary>Span of the connection or session that the running code serves; null without a listener, or if the span was not sampled.</summary>
+    /// <summary>
+    /// Span of the connection or session that the running code serves; null without a listener, or if the span was not sampled.
+    /// </summary>
     public static Activity? ConnectionSpan => IsEnabled ? (PerchConnection.Current as ConnectionState)?.Span : null;
 
     /// <summary>
@@ -37,7 +39,7 @@ public static class PerchTracing
     /// becomes <see cref="Activity.Current"/>: call it in an async method that ends with the span.
     /// </summary>
     /// <param name="name">Name of the operation, from a fixed list.</param>
-    /// <param name="connections">Spans of the connections; nulls are skipped, repeated spans are linked once, <see cref="MaxLinks"/> at most.</param>
+    /// <param name="connections">Spans of the connections. Nulls are skipped; <see cref="MaxLinks"/> are linked at most, each once.</param>
     /// <returns>The span; null without a listener, or if the span was not sampled.</returns>
     public static Activity? StartLinked(string name, IEnumerable<Activity?> connections)
     {
@@ -61,7 +63,9 @@ public static class PerchTracing
         span.AddEvent(new("store", tags: new() { { attribute, amount } }));
     }
 
-    /// <summary>Starts the root span of a connection or session; it becomes <see cref="Activity.Current"/> of the calling async method.</summary>
+    /// <summary>
+    /// Starts the root span of a connection or session; it becomes <see cref="Activity.Current"/> of the calling async method.
+    /// </summary>
     internal static void StartConnection(ConnectionState state, bool isStream)
     {
         // The accept loop or the socket layer may have a span of its own; a connection is the root of its trace.

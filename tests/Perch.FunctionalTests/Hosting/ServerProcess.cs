@@ -43,7 +43,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>Starts it and waits until it serves: the admin endpoint is bound after all others.</summary>
-    public static Task<ServerProcess> StartAsync(ServerFolder folder, params string[] arguments) => StartAsync(Launch(folder.Root, arguments));
+    public static Task<ServerProcess> StartAsync(ServerFolder folder, params string[] arguments) =>
+        StartAsync(Launch(folder.Root, arguments));
 
     /// <summary>Starts it with additional environment variables, and waits until it serves.</summary>
     public static Task<ServerProcess> StartAsync(ServerFolder folder, IReadOnlyDictionary<string, string> environment) =>

@@ -35,7 +35,8 @@ internal sealed class OtlpReceiverProcess : IAsyncDisposable
         };
         process.Start();
         var receiver = new OtlpReceiverProcess(process);
-        receiver.Url = await process.StandardOutput.ReadLineAsync().WaitAsync(Poll.Deadline) ?? throw new InvalidOperationException(await receiver._errors);
+        receiver.Url = await process.StandardOutput.ReadLineAsync().WaitAsync(Poll.Deadline)
+            ?? throw new InvalidOperationException(await receiver._errors);
         return receiver;
     }
 

@@ -25,7 +25,7 @@ public sealed class FileSpanTests : IDisposable
         await peer.ReceiveToEndAsync();
         await peer.EndedAsync();
 
-        AssertStored(Assert.Single(OfProtocol("upload"), span => Equals(span.GetTagItem("perch.bytes.received"), (long)Bytes)), "first_byte", "store");
+        AssertStored(Single("upload", "perch.bytes.received", (long)Bytes), "first_byte", "store");
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class FileSpanTests : IDisposable
         await peer.EndedAsync();
 
         var received = (long)$"PUT f {Bytes}\nQUIT\n".Length + Bytes;
-        AssertStored(Assert.Single(OfProtocol("files"), span => Equals(span.GetTagItem("perch.bytes.received"), received)), "first_byte", "store");
+        AssertStored(Single("files", "perch.bytes.received", received), "first_byte", "store");
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class FileSpanTests : IDisposable
         await host.UntilEndedAsync("completed", "write");
         await host.DrainAsync().Soon();
 
-        var span = Assert.Single(OfProtocol("tftp"), span => Equals(span.GetTagItem("client.port"), peer.Local.Port));
+        var span = Single("tftp", "client.port", peer.Local.Port);
         Assert.Equal(("tftp", ActivityKind.Server, default), (span.DisplayName, span.Kind, span.ParentSpanId));
         Assert.Equal(("udp", "127.0.0.1"), (span.GetTagItem("network.transport"), span.GetTagItem("client.address")));
         // The endpoint's port, at which the client asked; the transfer has a port of its own.
@@ -68,5 +68,6 @@ public sealed class FileSpanTests : IDisposable
         Assert.Equal([new("perch.file.bytes", (long)Bytes)], span.Events.Last().Tags);
     }
 
-    private IEnumerable<Activity> OfProtocol(string protocol) => _spans.Ended.Where(span => Equals(span.GetTagItem("perch.protocol"), protocol));
+    private Activity Single(string protocol, string attribute, object value) =>
+        Assert.Single(_spans.Ended, span => Equals(span.GetTagItem("perch.protocol"), protocol) && Equals(span.GetTagItem(attribute), value));
 }

@@ -35,8 +35,10 @@ public sealed class RecordSpanTests : IDisposable
         Assert.Equal(2, connections.Count);
         Assert.All(connections, span => Assert.Contains(span, _spans.Ended));
         var commits = store.Appends.Select(append => append.Current!).ToList();
-        Assert.All(commits, span => Assert.Equal(("record commit", ActivityKind.Internal, default), (span.DisplayName, span.Kind, span.ParentSpanId)));
-        Assert.Equal(connections.Select(c => c.SpanId).ToHashSet(), commits.SelectMany(span => span.Links).Select(link => link.Context.SpanId).ToHashSet());
+        Assert.All(commits, span => Assert.Equal("record commit", span.DisplayName));
+        Assert.All(commits, span => Assert.Equal((ActivityKind.Internal, default), (span.Kind, span.ParentSpanId)));
+        var linked = commits.SelectMany(span => span.Links).Select(link => link.Context.SpanId).ToHashSet();
+        Assert.Equal(connections.Select(c => c.SpanId).ToHashSet(), linked);
         Assert.Equal(3L, commits.Sum(span => (long)span.GetTagItem("perch.record.rows")!));
         Assert.All(commits, span => Assert.Equal("Sqlite", span.GetTagItem("perch.store")));
         Assert.All(commits, span => Assert.Equal(ActivityStatusCode.Unset, span.Status));
@@ -91,7 +93,8 @@ public sealed class RecordSpanTests : IDisposable
 
         public Task<int> TrimAsync(int most, CancellationToken cancellationToken) => Task.FromResult(0);
 
-        public IAsyncEnumerable<StoredRecord> ReadAsync(RecordQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public IAsyncEnumerable<StoredRecord> ReadAsync(RecordQuery query, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
         public Task<long> LastIdAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -37,7 +37,8 @@ internal sealed class S3Tracing : TracerProvider
     {
         private static readonly S3Span None = new(null);
 
-        public override TraceSpan CreateSpan(string name, Attributes? initialAttributes = null, SpanKind spanKind = SpanKind.INTERNAL, SpanContext? parentContext = null)
+        public override TraceSpan CreateSpan(
+            string name, Attributes? initialAttributes = null, SpanKind spanKind = SpanKind.INTERNAL, SpanContext? parentContext = null)
         {
             if (spanKind != SpanKind.CLIENT || Source.StartActivity(name, ActivityKind.Client) is not { } activity)
                 return None;

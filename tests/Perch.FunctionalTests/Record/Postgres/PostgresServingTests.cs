@@ -40,7 +40,10 @@ public sealed class PostgresServingTests(PostgresServer server) : IClassFixture<
         using var client = await host.ConnectAsync("lines");
         await client.AskAsync("traced\n", 5);
 
-        var commands = spans.Ended.Where(span => span.Source.Name == "Npgsql" && database.Contains($"Database={span.GetTagItem("db.namespace")}", StringComparison.Ordinal));
+        var commands = spans.Ended
+            .Where(span => span.Source.Name == "Npgsql")
+            .Where(span => database.Contains($"Database={span.GetTagItem("db.namespace")}", StringComparison.Ordinal))
+            .ToList();
         var commits = spans.Ended.Where(span => span.DisplayName == "record commit").Select(span => span.SpanId).ToHashSet();
         Assert.Contains(commands, span => commits.Contains(span.ParentSpanId));
         Assert.DoesNotContain(commands, span => span.ParentSpanId != default && !commits.Contains(span.ParentSpanId));
