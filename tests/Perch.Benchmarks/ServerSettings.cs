@@ -15,15 +15,19 @@ internal static class ServerSettings
     /// <param name="patient">Whether a connection may be idle for an hour, before its first byte too.</param>
     public static string Create(string name, bool patient) => JsonSerializer.Serialize(new
     {
-        Perch = new
-        {
-            SocketEngine = name is "perch-files" || name.StartsWith("perch-direct", StringComparison.Ordinal) ? "Direct" : "Kestrel",
-            Endpoints = Endpoints(name),
-            Defaults = new { Guards = Guards(patient) },
-        },
+        Perch = HostKeys(name, patient),
         Kestrel = new { Endpoints = new { Admin = new { Url = "http://127.0.0.1:0" } } },
         Serilog = new { MinimumLevel = new { Override = new Dictionary<string, string> { ["Perch.Connections"] = "Warning" } } },
     });
+
+    private static Dictionary<string, object> HostKeys(string name, bool patient)
+    {
+        var keys = new Dictionary<string, object> { ["Endpoints"] = Endpoints(name), ["Defaults"] = new { Guards = Guards(patient) } };
+        // An earlier build has its own name for this key; its default is the direct transport.
+        if (!ServerCommand.IsBefore(name))
+            keys["SocketEngine"] = name is "perch-files" || name.StartsWith("perch-direct", StringComparison.Ordinal) ? "Direct" : "Kestrel";
+        return keys;
+    }
 
     /// <summary>The cap is on, and higher than any load.</summary>
     private static Dictionary<string, object> Guards(bool patient)

@@ -1,9 +1,13 @@
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
+using Perch.Diagnostics;
 using Perch.FunctionalTests.Hosting;
+using Perch.Tests.Shared;
+using Perch.Transport;
 
 namespace Perch.FunctionalTests;
 
@@ -61,6 +65,23 @@ public sealed partial class DirectTransportTests
         await Poll.UntilAsync(() => host.Log.Contains("The listener of 127.0.0.1:", StringComparison.Ordinal), () => host.Log);
     }
 
+    [Fact]
+    public async Task Connection_WithASpan_StillSendsFilesAndCountsBytes()
+    {
+        using var spans = new SpanRecorder(PerchTracing.SourceName);
+        await using var host = await PerchHost.StartAsync(
+            new ServerSettings { SocketEngine = "Direct" }.With("spanned", """{ "Port": 0, "Protocol": "spanned" }"""),
+            perch => perch.AddProtocol<SendFileHandler>("spanned"));
+        using var client = await host.ConnectAsync("spanned");
+        Assert.Equal("True", await client.AskAsync("abc", 4));
+        await client.AwaitEndAsync();
+        await Poll.UntilAsync(() => spans.OfEndpoint("spanned").Count == 1, () => "the span ends");
+
+        var span = spans.OfEndpoint("spanned")[0];
+        Assert.Equal((3L, 4L), (span.GetTagItem("perch.bytes.received"), span.GetTagItem("perch.bytes.sent")));
+        Assert.Equal(["first_byte"], span.Events.Select(e => e.Name));
+    }
+
     /// <summary>Finds the listening socket among this process's descriptors, and shuts it down.</summary>
     private static void ShutListener(int port)
     {
@@ -108,6 +129,18 @@ public sealed partial class DirectTransportTests
         {
             Waiting.Dispose();
             Go.Dispose();
+        }
+    }
+
+    /// <summary>Answers whether files can be sent past the pipe.</summary>
+    private sealed class SendFileHandler : ConnectionHandler
+    {
+        public override async Task OnConnectedAsync(ConnectionContext connection)
+        {
+            var canSendFiles = connection.Features.Get<ISendFileFeature>() is not null;
+            var read = await connection.Transport.Input.ReadAtLeastAsync(3);
+            connection.Transport.Input.AdvanceTo(read.Buffer.End);
+            await connection.Transport.Output.WriteAsync(Encoding.ASCII.GetBytes(canSendFiles.ToString()));
         }
     }
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
+using Perch.Diagnostics;
 using Perch.Transport;
 using Perch.Wire;
 using Perch.Wire.Files;
@@ -155,6 +156,7 @@ internal sealed partial class FilesSession
             Check(command);
             var stored = await ReceiveAsync(command, body, transfer);
             transfer.Outcome = "completed";
+            PerchTracing.MarkStored("perch.file.bytes", stored.Length);
             Log.Stored(_logger, PeerText.Escape(stored.Name.Value), stored.Length, stored.Sha256, _endpoint);
             Write($"OK {stored.Length} sha256={stored.Sha256}");
             return;

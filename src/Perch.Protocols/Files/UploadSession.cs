@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
+using Perch.Diagnostics;
 using Perch.Protocols.Once;
 using Perch.Wire.Files;
 
@@ -45,6 +46,7 @@ internal sealed partial class UploadSession(ConnectionContext connection, Upload
         {
             var stored = await ReceiveAsync(transfer);
             transfer.Outcome = "completed";
+            PerchTracing.MarkStored("perch.file.bytes", stored.Length);
             if (_feature is not null) _feature.Messages++;
             Log.Stored(logger, stored.Name.Value, stored.Length, stored.Sha256, Endpoint);
             await WriteAsync(options.Ack.Replace("{name}", stored.Name.Value, StringComparison.Ordinal));

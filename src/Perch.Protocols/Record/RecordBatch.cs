@@ -1,7 +1,9 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
+using Perch.Diagnostics;
 
 namespace Perch.Protocols.Record;
 
@@ -31,6 +33,7 @@ internal class RecordBatch(string endpoint, string remote) : IValueTaskSource<Re
     private byte[] _bytes = new byte[FirstBytes];
     private int _length;
     private int _completed;
+    private DateTime _receivedAt;
 
     public string Endpoint { get; } = endpoint;
 
@@ -39,7 +42,10 @@ internal class RecordBatch(string endpoint, string remote) : IValueTaskSource<Re
     /// <summary>The peer of one record, where a batch has those of several.</summary>
     public virtual string RemoteOf(int index) => Remote;
 
-    public DateTimeOffset ReceivedAt { get; private set; }
+    public DateTimeOffset ReceivedAt => new(_receivedAt);
+
+    /// <summary>The span of the connection that fills the batch; null without one.</summary>
+    public Activity? Span { get; } = PerchTracing.ConnectionSpan;
 
     /// <summary>When it was queued, in ticks of the time provider.</summary>
     public long QueuedAt { get; set; }
@@ -61,7 +67,7 @@ internal class RecordBatch(string endpoint, string remote) : IValueTaskSource<Re
 
     public void Clear(DateTimeOffset receivedAt)
     {
-        (Count, _length, _completed, ReceivedAt) = (0, 0, 0, receivedAt);
+        (Count, _length, _completed, _receivedAt) = (0, 0, 0, receivedAt.UtcDateTime);
         _result.Reset();
         // One large message does not keep its memory for the connection's life.
         if (_bytes.Length > MostKept) _bytes = new byte[FirstBytes];

@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using Perch.Diagnostics;
+
 namespace Perch.Protocols.Record;
 
 /// <summary>
@@ -50,7 +53,7 @@ internal sealed class RecordLane(GuardedStore store, RecordsOptions options, Rec
         Volatile.Write(ref _commitStarted, _group[0].QueuedAt);
         try
         {
-            var failure = await store.AppendAsync(_group);
+            var failure = await (PerchTracing.IsEnabled ? AppendTracedAsync(records) : store.AppendAsync(_group));
             if (failure is null) metrics.CommitSize.Record(records);
             // One that is complete is its connection's again; it may be full of other records by the next line.
             foreach (var batch in _group) batch.TryComplete(failure, here: _group.Count == 1);
@@ -63,5 +66,15 @@ internal sealed class RecordLane(GuardedStore store, RecordsOptions options, Rec
         }
 
         onCommit();
+    }
+
+    /// <remarks>The span is the parent of the store's spans. A commit belongs to many connections, so it links to their spans.</remarks>
+    private async Task<RecordStoreException?> AppendTracedAsync(long records)
+    {
+        using var span = PerchTracing.StartLinked("record commit", _group.Select(batch => batch.Span));
+        var failure = await store.AppendAsync(_group);
+        span?.SetTag("perch.store", options.Store.ToString()).SetTag("perch.record.rows", records);
+        if (failure is not null) span?.SetTag(PerchTracing.ErrorType, failure.Code).SetStatus(ActivityStatusCode.Error, failure.Message);
+        return failure;
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
+using Perch.Diagnostics;
 using Perch.Protocols.Once;
 using Perch.Wire;
 
@@ -107,6 +108,7 @@ internal sealed partial class RecordOnceSession(
     private void Acknowledge(OnceReader once, RecordBatch batch)
     {
         writer.Metrics.Stored(batch);
+        PerchTracing.MarkStored("perch.record.rows", batch.Count);
         if (_feature is not null)
             _feature.Messages++;
         if (once.DropFurtherBytes())

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Perch.Connections;
+using Perch.Diagnostics;
 using Perch.Wire;
 using Perch.Wire.Framings;
 
@@ -176,6 +177,7 @@ internal sealed class RecordSession : IDisposable
     private async ValueTask AcknowledgeAsync(PipeWriter output, RecordBatch batch)
     {
         _writer.Metrics.Stored(batch);
+        PerchTracing.MarkStored("perch.record.rows", batch.Count);
         if (_feature is not null) _feature.Messages += batch.Count;
         for (var next = 0; next < batch.Count && !_peerGone;)
         {

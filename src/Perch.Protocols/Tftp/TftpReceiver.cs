@@ -1,4 +1,5 @@
 using System.Buffers;
+using Perch.Diagnostics;
 using Perch.Protocols.Files;
 using Perch.Wire.Tftp;
 
@@ -158,7 +159,8 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
         }
 
         await FlushAsync();
-        await upload.CompleteAsync();
+        var stored = await upload.CompleteAsync();
+        PerchTracing.MarkStored("perch.file.bytes", stored.Length);
     }
 
     private void Acknowledge()

@@ -5,7 +5,7 @@ using Serilog.Formatting.Json;
 
 namespace Perch.Server.Logging;
 
-/// <summary><c>[12:34:56 INF] message</c>, then the exception on indented lines.</summary>
+/// <summary><c>[12:34:56 INF] message</c>, for a traced connection <c>, trace</c> and its id; then the exception, indented.</summary>
 internal sealed class TextLineFormatter : ITextFormatter
 {
     private readonly MessageTemplateTextFormatter _line = new("[{Timestamp:HH:mm:ss} {Level:u3}] {Message:l}");
@@ -15,6 +15,9 @@ internal sealed class TextLineFormatter : ITextFormatter
         using var line = new StringWriter();
         _line.Format(logEvent, line);
         ControlCharacters.WriteEscaped(output, line.ToString());
+        // The lines of connections. ASP.NET Core gives every admin request a trace id too, whether it is exported or not.
+        if (logEvent.TraceId is { } trace && logEvent.Properties.ContainsKey("Peer"))
+            output.Write($", trace {trace.ToHexString()}");
         output.Write('\n');
 
         if (logEvent.Exception is not { } exception)

@@ -27,7 +27,8 @@ internal static class ConnectionPipeline
             admission.OnConnectionAsync,
             StartedLog(endpoint, services),
             timeouts.OnConnectionAsync,
-            ByteCountMiddleware.OnConnectionAsync);
+            ByteCountMiddleware.OnConnectionAsync,
+            FirstByteMiddleware.OnConnectionAsync);
     }
 
     /// <summary>For sessions of datagrams, which have no stream: their protocols have timeouts of their own.</summary>

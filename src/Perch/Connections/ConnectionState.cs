@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
@@ -25,6 +26,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
     private Action? _onHeartbeat;
     private Stack<Func<Task>>? _onCompleted;
     private ConnectionActivity _lastActivity;
+    private volatile bool _hasSpan;
 
     public ConnectionState(ConnectionContext connection, EndpointTraffic traffic, TimeProvider time)
     {
@@ -129,6 +131,23 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
 
     /// <summary>Counted against the caps.</summary>
     public bool IsAdmitted { get; set; }
+
+    /// <summary>
+    /// The connection's span; null without a listener. It is one of the connection's features, so that a connection without a span has
+    /// no field for it. Set at most once, before the pipeline runs.
+    /// </summary>
+    public Activity? Span
+    {
+        get => _hasSpan ? Connection.Features.Get<Activity>() : null;
+        set
+        {
+            Connection.Features.Set(value);
+            _hasSpan = value is not null;
+        }
+    }
+
+    /// <summary>Number of <c>store</c> events that the span has.</summary>
+    public byte StoreEvents { get; set; }
 
     void IHandlerPeer.CountMessages(int count) => Messages += count;
 

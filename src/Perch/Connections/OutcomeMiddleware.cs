@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
+using Perch.Diagnostics;
 using Perch.Endpoints;
 using Perch.Transport.Timers;
 using Perch.Wire;
@@ -31,7 +33,7 @@ internal sealed partial class OutcomeMiddleware(
         connection.Features.Set<IConnectionCompleteFeature>(state);
         if (hasStream && connection.Features.Get<IConnectionTimerFeature>() is null)
             connection.Features.Set<IConnectionTimerFeature>(services.Timers);
-        return ServeAsync(state, next);
+        return PerchTracing.IsEnabled ? ServeTracedAsync(state, next) : ServeAsync(state, next);
     }
 
     /// <summary>Takes a connection out of the registry; also called for one whose handler never returned from an abort.</summary>
@@ -39,11 +41,42 @@ internal sealed partial class OutcomeMiddleware(
         PipelineServices services, ConnectionState state, ConnectionOutcome outcome, ConnectionLogging logging = ConnectionLogging.Ended)
     {
         if (services.Registry.End(state, outcome) is not { } ended) return;
+        if (state.Span is { } span) EndTraced(services, span, ended, logging);
+        else LogEnd(services, ended, logging);
+    }
+
+    private static void LogEnd(PipelineServices services, EndedConnection ended, ConnectionLogging logging)
+    {
         services.Metrics.ConnectionEnded(ended);
-        var level = LevelOf(outcome);
+        var level = LevelOf(ended.Outcome);
         if (!services.Logger.IsEnabled(level) || (logging == ConnectionLogging.None && level < LogLevel.Warning)) return;
         Log.Ended(services.Logger, level, ended.Id, ended.Endpoint, ended.Protocol, ended.Peer, ended.Outcome,
             ended.Duration.TotalSeconds, ended.BytesReceived, ended.BytesSent, ended.Messages);
+    }
+
+    /// <summary>
+    /// Logs within the span, so that the line carries its trace id; also on a thread that did not serve the connection.
+    /// </summary>
+    private static void EndTraced(PipelineServices services, Activity span, EndedConnection ended, ConnectionLogging logging)
+    {
+        var ambient = Activity.Current;
+        Activity.Current = span;
+        try
+        {
+            LogEnd(services, ended, logging);
+        }
+        finally
+        {
+            PerchTracing.EndConnection(span, ended, isFault: LevelOf(ended.Outcome) >= LogLevel.Warning);
+            Activity.Current = ambient == span ? null : ambient;
+        }
+    }
+
+    /// <remarks>The span is <see cref="Activity.Current"/> of this method and of what it calls, and not of the accept loop.</remarks>
+    private async Task ServeTracedAsync(ConnectionState state, ConnectionDelegate next)
+    {
+        PerchTracing.StartConnection(state, isStream: hasStream);
+        await ServeAsync(state, next);
     }
 
     private async Task ServeAsync(ConnectionState state, ConnectionDelegate next)

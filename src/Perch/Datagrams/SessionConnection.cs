@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Perch.Endpoints;
@@ -10,10 +11,11 @@ internal sealed class SessionConnection : ConnectionContext
 {
     private readonly CancellationTokenSource _closed = new();
 
-    public SessionConnection(string id, Endpoint owner, PeerAddress peer)
+    public SessionConnection(string id, Endpoint owner, PeerAddress peer, IPEndPoint local)
     {
         ConnectionId = id;
         RemoteEndPoint = peer.ToIPEndPoint();
+        LocalEndPoint = local;
         ConnectionClosed = _closed.Token;
         Features.Set(owner);
     }

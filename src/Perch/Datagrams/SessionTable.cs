@@ -25,7 +25,7 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
     {
         if (Open(with, port) is not { } opened) return false;
         var id = $"{server.Name}-s{Interlocked.Increment(ref _number):x}";
-        var connection = new SessionConnection(id, owner, with.Peer);
+        var connection = new SessionConnection(id, owner, with.Peer, server.LocalEndPoint);
         var session = new DatagramSession(server, connection, opened, with);
         connection.Rejected = rejected;
         connection.Serve = () =>

@@ -43,9 +43,15 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>Starts it and waits until it serves: the admin endpoint is bound after all others.</summary>
-    public static async Task<ServerProcess> StartAsync(ServerFolder folder, params string[] arguments)
+    public static Task<ServerProcess> StartAsync(ServerFolder folder, params string[] arguments) =>
+        StartAsync(Launch(folder.Root, arguments));
+
+    /// <summary>Starts it with additional environment variables, and waits until it serves.</summary>
+    public static Task<ServerProcess> StartAsync(ServerFolder folder, IReadOnlyDictionary<string, string> environment) =>
+        StartAsync(Launch(folder.Root, [], environment: environment));
+
+    private static async Task<ServerProcess> StartAsync(ServerProcess server)
     {
-        var server = Launch(folder.Root, arguments);
         try
         {
             server._client = new(await server._admin.Task.WaitAsync(Poll.Deadline));
@@ -59,9 +65,12 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it and does not wait.</summary>
-    public static ServerProcess Launch(string root, string[] arguments, string? executable = null)
+    public static ServerProcess Launch(
+        string root, string[] arguments, string? executable = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         var server = new ServerProcess(executable ?? Executable, root, arguments);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+            server._process.StartInfo.Environment[name] = value;
         server._process.Start();
         server._process.BeginOutputReadLine();
         server._process.BeginErrorReadLine();

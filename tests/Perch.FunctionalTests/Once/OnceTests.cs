@@ -14,10 +14,10 @@ public sealed class OnceTests
 
     [Theory]
     [InlineData("Direct")]
-    [InlineData("Sockets")]
-    public async Task Upload_ClientThatWaitsWithoutAHalfClose_IsAnsweredAfterTheQuietTime(string transport)
+    [InlineData("Kestrel")]
+    public async Task Upload_ClientThatWaitsWithoutAHalfClose_IsAnsweredAfterTheQuietTime(string engine)
     {
-        await using var host = await StartAsync(transport);
+        await using var host = await StartAsync(engine);
         using var client = await host.ConnectAsync("upload");
         var started = Stopwatch.GetTimestamp();
         await client.SendAsync(FileFolder.Bytes(300_000));
@@ -30,12 +30,12 @@ public sealed class OnceTests
     [InlineData("Direct", "upload")]
     [InlineData("Direct", "record")]
     [InlineData("Direct", "pooled")]
-    [InlineData("Sockets", "upload")]
-    [InlineData("Sockets", "record")]
-    public async Task Parts_LessThanTheQuietTimeApart_AreOneMessage(string transport, string endpoint)
+    [InlineData("Kestrel", "upload")]
+    [InlineData("Kestrel", "record")]
+    public async Task Parts_LessThanTheQuietTimeApart_AreOneMessage(string engine, string endpoint)
     {
         // Longer than the default, so that a busy machine may be late with the second part.
-        await using var host = await StartAsync(transport, "00:00:02");
+        await using var host = await StartAsync(engine, "00:00:02");
         using var client = await host.ConnectAsync(endpoint);
         await client.SendAsync("first ");
         // The pause is the subject: without it the kernel may join the parts.
@@ -51,11 +51,11 @@ public sealed class OnceTests
 
     [NeighbourTheory("nc")]
     [InlineData("Direct")]
-    [InlineData("Sockets")]
-    public async Task Netcat_300000BytesAndAHalfClose_AreStoredWhole(string transport)
+    [InlineData("Kestrel")]
+    public async Task Netcat_300000BytesAndAHalfClose_AreStoredWhole(string engine)
     {
         // An hour of quiet: only the half-close can end the message.
-        await using var host = await StartAsync(transport, "01:00:00");
+        await using var host = await StartAsync(engine, "01:00:00");
         var text = string.Concat(Enumerable.Range(0, 50_000).Select(i => $"{i:00000}\n"));
         foreach (var (endpoint, answer) in ((string, string)[])[("upload", Uploaded), ("record", Stored), ("pooled", Stored)])
             Assert.Equal(answer, await Neighbour.RunAsync("nc", ["-N", "127.0.0.1", (await host.Admin.GetPortAsync(endpoint)).ToString()], text));
@@ -66,11 +66,11 @@ public sealed class OnceTests
     [Theory]
     [InlineData("Direct", "upload", "FileBytesDropped")]
     [InlineData("Direct", "record", "RecordBytesDropped")]
-    [InlineData("Sockets", "upload", "FileBytesDropped")]
-    [InlineData("Sockets", "record", "RecordBytesDropped")]
-    public async Task Byte_AfterTheAnswer_IsLoggedAndResetsNobody(string transport, string endpoint, string logged)
+    [InlineData("Kestrel", "upload", "FileBytesDropped")]
+    [InlineData("Kestrel", "record", "RecordBytesDropped")]
+    public async Task Byte_AfterTheAnswer_IsLoggedAndResetsNobody(string engine, string endpoint, string logged)
     {
-        await using var host = await StartAsync(transport, "00:00:01");
+        await using var host = await StartAsync(engine, "00:00:01");
         using var client = await host.ConnectAsync(endpoint);
         var answer = endpoint == "upload" ? Uploaded : Stored;
         Assert.Equal(answer, await client.AskAsync("first", Encoding.UTF8.GetByteCount(answer)));
@@ -94,8 +94,8 @@ public sealed class OnceTests
         await Poll.UntilAsync(() => host.Log.Contains("RecordBytesDropped", StringComparison.Ordinal), () => host.Log);
     }
 
-    private static Task<PerchHost> StartAsync(string transport, string quietTime = "00:00:00.1") => PerchHost.StartAsync(
-        new ServerSettings { Transport = transport, LogFormat = "Json" }
+    private static Task<PerchHost> StartAsync(string engine, string quietTime = "00:00:00.1") => PerchHost.StartAsync(
+        new ServerSettings { SocketEngine = engine, LogFormat = "Json" }
             .With("upload", $$"""{ "Port": 0, "Protocol": "upload", "Options": { "Once": true, "OnceQuietTime": "{{quietTime}}" } }""")
             .With("record", $$"""{ "Port": 0, "Protocol": "record", "Options": { "Once": true, "OnceQuietTime": "{{quietTime}}", "Ack": "{{Stored}}" } }""")
             .With("pooled", $$"""

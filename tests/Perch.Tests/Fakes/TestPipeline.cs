@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Perch.Connections;
 using Perch.Diagnostics;
@@ -14,11 +15,11 @@ internal sealed class TestPipeline : IDisposable
 {
     private readonly ServiceProvider _provider = new ServiceCollection().AddMetrics().BuildServiceProvider();
 
-    public TestPipeline()
+    public TestPipeline(ILoggerFactory? loggers = null)
     {
         Registry = new(Time);
         Meters = _provider.GetRequiredService<IMeterFactory>();
-        Services = new(Registry, new PerchMetrics(Meters, Registry), Time, NullLoggerFactory.Instance);
+        Services = new(Registry, new PerchMetrics(Meters, Registry), Time, loggers ?? NullLoggerFactory.Instance);
     }
 
     public ManualTimeProvider Time { get; } = new();

@@ -40,6 +40,7 @@ internal static class S3Settings
             MaxErrorRetry = options.Retries,
             Timeout = options.Timeout,
             ConnectTimeout = ConnectTimeout,
+            TelemetryProvider = S3Tracing.Create(),
             RequestChecksumCalculation = options.Checksums == S3Checksums.WhenRequired ? RequestChecksumCalculation.WHEN_REQUIRED : RequestChecksumCalculation.WHEN_SUPPORTED,
             ResponseChecksumValidation = options.Checksums == S3Checksums.WhenRequired ? ResponseChecksumValidation.WHEN_REQUIRED : ResponseChecksumValidation.WHEN_SUPPORTED,
         };

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Perch.Protocols.Files;
 using Perch.Protocols.Files.S3;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files.S3;
 
@@ -74,6 +76,22 @@ public sealed class S3AnswerTests
         await bucket.AbortMultipartAsync("a", "id");
         await server.DisposeAsync();
         Assert.Equal("unavailable", (await Assert.ThrowsAsync<FileStoreException>(() => bucket.HeadAsync("a", default))).Code);
+    }
+
+    [Fact]
+    public async Task Put_Refused_IsOneFailedSpanUnderItsCaller()
+    {
+        using var spans = new SpanRecorder(S3Tracing.SourceName);
+        await using var server = await AnswerServer.StartAsync(403, "AccessDenied");
+        using var bucket = server.Bucket();
+        using var caller = new Activity("caller").Start();
+        await Assert.ThrowsAsync<FileStoreException>(() => bucket.PutAsync("a", new MemoryStream([1])));
+
+        var span = Assert.Single(spans.Ended, span => span.TraceId == caller.TraceId);
+        Assert.Equal(("S3.PutObject", ActivityKind.Client, caller.SpanId), (span.DisplayName, span.Kind, span.ParentSpanId));
+        Assert.Equal("AccessDenied", span.GetTagItem("error.type"));
+        Assert.Equal(ActivityStatusCode.Error, span.Status);
+        Assert.Equal("PutObject", span.GetTagItem("rpc.method"));
     }
 
     /// <summary>Gives one answer to all requests.</summary>

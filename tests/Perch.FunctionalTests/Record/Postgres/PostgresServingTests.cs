@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Perch.Diagnostics;
 using Perch.FunctionalTests.Hosting;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Record.Postgres;
 
@@ -27,6 +29,24 @@ public sealed class PostgresServingTests(PostgresServer server) : IClassFixture<
             Assert.Equal($"OK {records[1]["id"]}\n", answer);
             Assert.Equal("b", (await host.Admin.GetAsync($"/records/{records[1]["id"]}/raw")).Body);
         }
+    }
+
+    [NeighbourFact("postgres")]
+    public async Task Commit_SpansOfNpgsql_AreItsChildren()
+    {
+        using var spans = new SpanRecorder(PerchTracing.SourceName, "Npgsql");
+        var database = await server.NewDatabaseAsync();
+        await using var host = await PerchHost.StartAsync(Settings(database));
+        using var client = await host.ConnectAsync("lines");
+        await client.AskAsync("traced\n", 5);
+
+        var commands = spans.Ended
+            .Where(span => span.Source.Name == "Npgsql")
+            .Where(span => database.Contains($"Database={span.GetTagItem("db.namespace")}", StringComparison.Ordinal))
+            .ToList();
+        var commits = spans.Ended.Where(span => span.DisplayName == "record commit").Select(span => span.SpanId).ToHashSet();
+        Assert.Contains(commands, span => commits.Contains(span.ParentSpanId));
+        Assert.DoesNotContain(commands, span => span.ParentSpanId != default && !commits.Contains(span.ParentSpanId));
     }
 
     [NeighbourFact("postgres")]
