@@ -31,7 +31,8 @@ internal sealed partial class UploadSession(ConnectionContext connection, Upload
     public async Task RunAsync()
     {
         // One that has sent nothing yet ends with the drain; an upload that has begun is the message in hand.
-        await using var drain = _draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Transport.Input);
+        await using var drain = _draining.UnsafeRegister(
+            static input => ((PipeReader)input!).CancelPendingRead(), connection.Transport.Input);
         using var once = _once;
         if (!await BeginsAsync()) return;
         var isStored = await StoreAsync();
@@ -131,8 +132,8 @@ internal sealed partial class UploadSession(ConnectionContext connection, Upload
         [LoggerMessage(4531, LogLevel.Information, "An upload to endpoint {Endpoint} was refused: {Code}: {Reason}", EventName = "FileUploadRefused")]
         public static partial void Refused(ILogger logger, string endpoint, string code, string reason);
 
-        [LoggerMessage(4532, LogLevel.Warning, "Bytes came after the answer on endpoint {Endpoint} and were dropped: the client paused for longer than OnceQuietTime, "
-            + "or sent a second message", EventName = "FileBytesDropped")]
+        [LoggerMessage(4532, LogLevel.Warning, "Bytes came after the answer on endpoint {Endpoint} and were dropped: "
+            + "the client paused for longer than OnceQuietTime, or sent a second message", EventName = "FileBytesDropped")]
         public static partial void Late(ILogger logger, string endpoint);
     }
 }

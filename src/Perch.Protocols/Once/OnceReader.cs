@@ -119,13 +119,15 @@ internal sealed class OnceReader(ConnectionContext connection, TimeSpan quietTim
     /// <returns>Whether a byte came.</returns>
     private async ValueTask<bool> DropAsync(CancellationToken draining)
     {
+        if (HasPeerEnded)
+            return false;
         // A transport that keeps its own progress half-closes: the peer sees the end at once, and may close at its leisure. With
-        // another transport the end of the output closes the socket.
+        // another transport the end of the output closes the socket, so the peer waits for the end.
         var halfCloses = connection.Features.Get<IConnectionProgressFeature>() is not null;
         if (halfCloses)
             await connection.Transport.Output.CompleteAsync();
-        var limit = halfCloses ? CloseTime : quietTime;
-        if (HasPeerEnded || limit == TimeSpan.Zero)
+        var limit = halfCloses || quietTime > CloseTime ? CloseTime : quietTime;
+        if (limit == TimeSpan.Zero)
             return DropFurtherBytes();
         var since = time.GetTimestamp();
         Timer().Begin(limit);
@@ -147,7 +149,8 @@ internal sealed class OnceReader(ConnectionContext connection, TimeSpan quietTim
             (_hasBytes, _isQuiet) = (true, false);
         (_buffer, _unread) = (read.Buffer, length);
         HasPeerEnded |= read.IsCompleted;
-        _hasEnded |= HasPeerEnded || (_hasBytes && quietTime == TimeSpan.Zero) || (_isQuiet && time.GetElapsedTime(_quietSince) >= quietTime);
+        _hasEnded |= HasPeerEnded || (_hasBytes && quietTime == TimeSpan.Zero)
+            || (_isQuiet && time.GetElapsedTime(_quietSince) >= quietTime);
         if (_hasEnded)
             _timer?.Stop();
         return new(read.Buffer, read.IsCanceled && !_hasEnded, _hasEnded);

@@ -14,7 +14,8 @@ internal sealed partial class RecordOnceSession(
     ConnectionContext connection, RecordOptions options, RecordAck ack, RecordWriter writer, TimeProvider time, ILogger logger)
 {
     private readonly IPerchConnectionFeature? _feature = connection.Features.Get<IPerchConnectionFeature>();
-    private readonly CancellationToken _draining = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
+    private readonly CancellationToken _draining =
+        connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
     private volatile RecordBatch? _queued;
 
     private PipeWriter Output => connection.Transport.Output;
@@ -25,7 +26,8 @@ internal sealed partial class RecordOnceSession(
     {
         using var once = new OnceReader(connection, options.OnceQuietTime, time);
         // A connection that has sent nothing yet ends with the drain; a message that has begun is finished.
-        await using var drain = _draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), connection.Transport.Input);
+        await using var drain = _draining.UnsafeRegister(
+            static input => ((PipeReader)input!).CancelPendingRead(), connection.Transport.Input);
         var isStored = false;
         try
         {
@@ -79,7 +81,8 @@ internal sealed partial class RecordOnceSession(
         using var leaving = new CancellationTokenSource();
         batch.QueuedAt = time.GetTimestamp();
         _queued = batch;
-        connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static session => ((RecordOnceSession)session).CheckTime(), this);
+        connection.Features.Get<IConnectionHeartbeatFeature>()?
+            .OnHeartbeat(static session => ((RecordOnceSession)session).CheckTime(), this);
         var entering = writer.NextQueue().EnqueueAsync(batch, leaving.Token);
         var failure = await batch.ResultAsync();
         _queued = null;
@@ -137,12 +140,12 @@ internal sealed partial class RecordOnceSession(
 
     private static partial class Log
     {
-        [LoggerMessage(4430, LogLevel.Warning, "Record {Id} of endpoint {Endpoint} has only the first {Bytes} bytes of its message: the client paused for longer than "
-            + "OnceQuietTime, or sent a second message", EventName = "RecordStoredInPart")]
+        [LoggerMessage(4430, LogLevel.Warning, "Record {Id} of endpoint {Endpoint} has only the first {Bytes} bytes of its message: "
+            + "the client paused for longer than OnceQuietTime, or sent a second message", EventName = "RecordStoredInPart")]
         public static partial void StoredInPart(ILogger logger, long id, int bytes, string endpoint);
 
-        [LoggerMessage(4431, LogLevel.Warning, "Bytes came after the answer on endpoint {Endpoint} and were dropped: the client paused for longer than OnceQuietTime, "
-            + "or sent a second message", EventName = "RecordBytesDropped")]
+        [LoggerMessage(4431, LogLevel.Warning, "Bytes came after the answer on endpoint {Endpoint} and were dropped: "
+            + "the client paused for longer than OnceQuietTime, or sent a second message", EventName = "RecordBytesDropped")]
         public static partial void Late(ILogger logger, string endpoint);
     }
 }

@@ -47,6 +47,9 @@ internal sealed class RecordOptions : MessageOptions, IValidatableObject
         if (Encoding.UTF8.GetByteCount(Ack) > RecordAck.MaxTemplateBytes)
             yield return new($"is longer than {RecordAck.MaxTemplateBytes} bytes", [nameof(Ack)]);
         if (Once && Framing != Framing.Chunk)
-            yield return new($"needs the framing Chunk, because the whole connection is one message: remove Once, or remove Framing {Framing}", [nameof(Once)]);
+        {
+            var fault = $"needs the framing Chunk, because the whole connection is one message: remove Once, or remove Framing {Framing}";
+            yield return new(fault, [nameof(Once)]);
+        }
     }
 }

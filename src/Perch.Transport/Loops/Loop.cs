@@ -120,7 +120,9 @@ internal sealed partial class Loop : IDisposable
         if (_hasEnded) DrainAfterEnd();
     }
 
-    /// <summary>Has <see cref="IEventSource.OnReminder"/> called when the time has passed, unless the source is gone by then. On the loop's thread.</summary>
+    /// <summary>
+    /// Has <see cref="IEventSource.OnReminder"/> called when the time has passed, unless the source is gone by then. On the loop's thread.
+    /// </summary>
     public void Remind(IEventSource source, TimeSpan after)
     {
         if (!_freeReminders.TryPop(out var reminder))

@@ -46,7 +46,8 @@ public sealed partial class SharedTimerWheel : IConnectionTimerFeature, IDisposa
         {
             if (_isDisposed)
                 return;
-            _timer ??= _time.CreateTimer(static wheel => ((SharedTimerWheel)wheel!).Run(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _timer ??= _time.CreateTimer(
+                static wheel => ((SharedTimerWheel)wheel!).Run(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             _timer.Change(TimeSpan.FromMilliseconds(Timers.MillisecondsToNext()), Timeout.InfiniteTimeSpan);
         }
     }

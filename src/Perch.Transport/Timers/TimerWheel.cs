@@ -30,8 +30,11 @@ public sealed class TimerWheel
     private readonly Action<Exception> _onThrew;
     private readonly long _origin;
     private readonly long _unitsPerStep;
+    private readonly double _unitsPerTick;
 
-    /// <summary>The first timer of each slot, level by level, and of the timers that are due; each list is a ring in the order of the starts.</summary>
+    /// <summary>
+    /// The first timer of each slot, level by level, and of the timers that are due. Each list is a ring in the order of the starts.
+    /// </summary>
     private readonly WheelTimer?[] _lists = new WheelTimer?[DueList + 1];
 
     /// <summary>One bit for each slot of a level that has a timer.</summary>
@@ -49,6 +52,7 @@ public sealed class TimerWheel
         (_time, _becameEarlier, _onThrew) = (time, becameEarlier, onThrew);
         _origin = time.GetTimestamp();
         _unitsPerStep = time.TimestampFrequency / StepsPerSecond;
+        _unitsPerTick = time.TimestampFrequency / (double)TimeSpan.TicksPerSecond;
     }
 
     private long Elapsed => _time.GetTimestamp() - _origin;
@@ -92,7 +96,7 @@ public sealed class TimerWheel
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
         var elapsed = Elapsed;
-        var units = (long)Math.Ceiling(Math.Min(delay.Ticks, MaxDelay.Ticks) * ((double)_time.TimestampFrequency / TimeSpan.TicksPerSecond));
+        var units = (long)Math.Ceiling(Math.Min(delay.Ticks, MaxDelay.Ticks) * _unitsPerTick);
         bool isEarlier;
         lock (_lock)
         {

@@ -58,7 +58,11 @@ public sealed class OnceTests
         await using var host = await StartAsync(engine, "01:00:00");
         var text = string.Concat(Enumerable.Range(0, 50_000).Select(i => $"{i:00000}\n"));
         foreach (var (endpoint, answer) in ((string, string)[])[("upload", Uploaded), ("record", Stored), ("pooled", Stored)])
-            Assert.Equal(answer, await Neighbour.RunAsync("nc", ["-N", "127.0.0.1", (await host.Admin.GetPortAsync(endpoint)).ToString()], text));
+        {
+            var port = (await host.Admin.GetPortAsync(endpoint)).ToString();
+            Assert.Equal(answer, await Neighbour.RunAsync("nc", ["-N", "127.0.0.1", port], text));
+        }
+
         Assert.Equal(text, Encoding.ASCII.GetString(await UploadedAsync(host)));
         Assert.Equal([text, text], await RecordsAsync(host));
     }
@@ -94,13 +98,15 @@ public sealed class OnceTests
         await Poll.UntilAsync(() => host.Log.Contains("RecordBytesDropped", StringComparison.Ordinal), () => host.Log);
     }
 
-    private static Task<PerchHost> StartAsync(string engine, string quietTime = "00:00:00.1") => PerchHost.StartAsync(
-        new ServerSettings { SocketEngine = engine, LogFormat = "Json" }
-            .With("upload", $$"""{ "Port": 0, "Protocol": "upload", "Options": { "Once": true, "OnceQuietTime": "{{quietTime}}" } }""")
-            .With("record", $$"""{ "Port": 0, "Protocol": "record", "Options": { "Once": true, "OnceQuietTime": "{{quietTime}}", "Ack": "{{Stored}}" } }""")
-            .With("pooled", $$"""
-                { "Port": 0, "Protocol": "record", "Scheduling": "ThreadPool", "Options": { "Once": true, "OnceQuietTime": "{{quietTime}}", "Ack": "{{Stored}}" } }
-                """));
+    private static Task<PerchHost> StartAsync(string engine, string quietTime = "00:00:00.1")
+    {
+        var upload = $$"""{ "Once": true, "OnceQuietTime": "{{quietTime}}" }""";
+        var record = $$"""{ "Once": true, "OnceQuietTime": "{{quietTime}}", "Ack": "{{Stored}}" }""";
+        return PerchHost.StartAsync(new ServerSettings { SocketEngine = engine, LogFormat = "Json" }
+            .With("upload", $$"""{ "Port": 0, "Protocol": "upload", "Options": {{upload}} }""")
+            .With("record", $$"""{ "Port": 0, "Protocol": "record", "Options": {{record}} }""")
+            .With("pooled", $$"""{ "Port": 0, "Protocol": "record", "Scheduling": "ThreadPool", "Options": {{record}} }"""));
+    }
 
     private static Task<byte[]> UploadedAsync(PerchHost host) =>
         File.ReadAllBytesAsync(Assert.Single(Directory.GetFiles(Path.Combine(host.Folder.Root, "data/files/uploads"))));

@@ -21,7 +21,8 @@ internal sealed class FileHost : IAsyncDisposable
     private readonly LogRecorder _log = new();
     private readonly FileFolder _folder = new();
 
-    private FileHost(string protocol, string options, string store, string guards, TimeProvider? time, string? path, Func<IFileStore, IFileStore>? wrap)
+    private FileHost(
+        string protocol, string options, string store, string guards, TimeProvider? time, string? path, Func<IFileStore, IFileStore>? wrap)
     {
         var json = $$"""
             { "Perch": {
@@ -58,8 +59,8 @@ internal sealed class FileHost : IAsyncDisposable
     /// <param name="path">Another folder than its own.</param>
     /// <param name="wrap">Puts a store of the test's around the disk's.</param>
     public static async Task<FileHost> StartAsync(
-        string protocol = "files", string options = "{}", string store = "", string guards = "{}", TimeProvider? time = null, string? path = null,
-        Func<IFileStore, IFileStore>? wrap = null)
+        string protocol = "files", string options = "{}", string store = "", string guards = "{}", TimeProvider? time = null,
+        string? path = null, Func<IFileStore, IFileStore>? wrap = null)
     {
         var host = new FileHost(protocol, options, store, guards, time, path, wrap);
         await host.Files.StartingAsync(default);

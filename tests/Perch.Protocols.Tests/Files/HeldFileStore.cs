@@ -20,7 +20,8 @@ internal sealed class HeldFileStore(IFileStore inner) : IFileStore
     public async Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken) =>
         new Upload(await inner.BeginAsync(request, cancellationToken), this);
 
-    public Task<IFileSnapshot?> OpenReadAsync(FileName name, CancellationToken cancellationToken) => inner.OpenReadAsync(name, cancellationToken);
+    public Task<IFileSnapshot?> OpenReadAsync(FileName name, CancellationToken cancellationToken) =>
+        inner.OpenReadAsync(name, cancellationToken);
 
     public Task<FileStatus> StatAsync(FileName name, CancellationToken cancellationToken) => inner.StatAsync(name, cancellationToken);
 

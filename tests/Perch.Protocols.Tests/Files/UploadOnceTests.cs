@@ -12,7 +12,8 @@ public sealed class UploadOnceTests
 {
     private const string Done = "ファイルアップロード完了";
     private const string Once = """{ "Once": true }""";
-    private const string More = "ERR more bytes came after the message had ended, and nothing is stored: send it without a pause, or close your side after it\n";
+    private const string More = "ERR more bytes came after the message had ended, and nothing is stored: "
+        + "send it without a pause, or close your side after it\n";
 
     private readonly FakeTimeProvider _time = new();
 
@@ -164,7 +165,8 @@ public sealed class UploadOnceTests
     }
 
     [Fact]
-    public void OnceQuietTime_Default_Is100Milliseconds() => Assert.Equal(TimeSpan.FromMilliseconds(100), new UploadOptions().OnceQuietTime);
+    public void OnceQuietTime_Default_Is100Milliseconds() =>
+        Assert.Equal(TimeSpan.FromMilliseconds(100), new UploadOptions().OnceQuietTime);
 
     private async Task ExpectMoreAsync(FileHost host, Peer peer)
     {

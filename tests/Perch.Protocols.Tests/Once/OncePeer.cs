@@ -7,7 +7,9 @@ namespace Perch.Protocols.Tests.Once;
 /// <summary>What a peer of an endpoint with <c>Once</c> does, on virtual time.</summary>
 internal static class OncePeer
 {
-    /// <summary>While the server waits for the peer, time passes; the times of the store and of the disk do not count. Until the task has ended.</summary>
+    /// <summary>
+    /// Lets time pass until the task has ended, but only while the server waits for the peer: the store and the disk take none.
+    /// </summary>
     public static async Task<T> PassUntilAsync<T>(this Peer peer, FakeTimeProvider time, Task<T> task)
     {
         await peer.PassUntilAsync(time, _ => task.IsCompleted);
@@ -15,7 +17,8 @@ internal static class OncePeer
     }
 
     /// <summary>The same until the server has answered, and no further.</summary>
-    public static Task PassToTheAnswerAsync(this Peer peer, FakeTimeProvider time) => peer.PassUntilAsync(time, state => state.Outcome is not null);
+    public static Task PassToTheAnswerAsync(this Peer peer, FakeTimeProvider time) =>
+        peer.PassUntilAsync(time, state => state.Outcome is not null);
 
     /// <summary>The server has read so many bytes of the peer, and waits for more.</summary>
     public static Task ReceivedAsync(this Peer peer, long bytes)

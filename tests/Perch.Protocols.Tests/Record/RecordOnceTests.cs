@@ -73,7 +73,8 @@ public sealed class RecordOnceTests
     [Fact]
     public async Task QuietTimeZero_FirstReceive_IsTheMessage()
     {
-        await using var host = await RecordHost.StartAsync("""{ "Ack": "OK {id}\n", "Once": true, "OnceQuietTime": "00:00:00" }""", time: _time);
+        const string Options = """{ "Ack": "OK {id}\n", "Once": true, "OnceQuietTime": "00:00:00" }""";
+        await using var host = await RecordHost.StartAsync(Options, time: _time);
         var peer = host.Connect();
         await peer.SendAsync("hi");
         Assert.Equal(ConnectionOutcome.Completed, (await peer.ExpectEndAsync("OK 1\n")).Outcome);
@@ -101,7 +102,8 @@ public sealed class RecordOnceTests
         await peer.PassUntilAsync(_time, IsAppending(host));
         await peer.SendAsync("second");
         host.Store.Release();
-        var ended = await peer.PassUntilAsync(_time, peer.ExpectEndAsync("ERR more Bytes came after the message had ended; its first 5 bytes are stored.\n"));
+        const string More = "ERR more Bytes came after the message had ended; its first 5 bytes are stored.\n";
+        var ended = await peer.PassUntilAsync(_time, peer.ExpectEndAsync(More));
         Assert.Equal((ConnectionOutcome.ProtocolViolation, 1), (ended.Outcome, ended.Messages));
         Assert.Equal(["first"], host.Store.Texts);
         var logged = Assert.Single(host.Logged("RecordStoredInPart"));
@@ -152,7 +154,8 @@ public sealed class RecordOnceTests
         var peer = host.Connect();
         // More than the transport takes unread.
         await peer.SendAsync(new byte[1_000_000]);
-        Assert.Equal(ConnectionOutcome.ProtocolViolation, (await peer.PassUntilAsync(_time, peer.ExpectEndAsync("ERR too-long A message may have at most 10 bytes.\n"))).Outcome);
+        var ended = await peer.PassUntilAsync(_time, peer.ExpectEndAsync("ERR too-long A message may have at most 10 bytes.\n"));
+        Assert.Equal(ConnectionOutcome.ProtocolViolation, ended.Outcome);
     }
 
     [Fact]
@@ -221,7 +224,8 @@ public sealed class RecordOnceTests
     }
 
     [Fact]
-    public void OnceQuietTime_Default_Is100Milliseconds() => Assert.Equal(TimeSpan.FromMilliseconds(100), new RecordOptions().OnceQuietTime);
+    public void OnceQuietTime_Default_Is100Milliseconds() =>
+        Assert.Equal(TimeSpan.FromMilliseconds(100), new RecordOptions().OnceQuietTime);
 
     private static async Task<bool> IsAppending(RecordHost host)
     {

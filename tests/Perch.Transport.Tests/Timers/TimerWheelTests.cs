@@ -231,7 +231,8 @@ public sealed class TimerWheelTests
             {
                 case 0 or 1:
                     pending.RemoveAll(entry => entry.Timer == timer);
-                    pending.Add((Math.Max((now + milliseconds + StepMilliseconds - 1) / StepMilliseconds, (now / StepMilliseconds) + 1), starts++, timer));
+                    var due = (now + milliseconds + StepMilliseconds - 1) / StepMilliseconds;
+                    pending.Add((Math.Max(due, (now / StepMilliseconds) + 1), starts++, timer));
                     timers[timer].Start(TimeSpan.FromMilliseconds(milliseconds));
                     break;
                 case 2:
