@@ -2,6 +2,8 @@ using Perch.Protocols;
 using Perch.Server.Admin;
 using Perch.Server.Logging;
 using Perch.Server.Telemetry;
+using Serilog.Core;
+using Serilog.Formatting;
 
 namespace Perch.Server;
 
@@ -22,11 +24,12 @@ internal static class ServerApplication
     }
 
     /// <param name="builder">From <see cref="CreateBuilder"/>.</param>
-    /// <param name="console">Where the log goes; null is standard output.</param>
+    /// <param name="console">Creates the sink that takes the place of standard output; null is standard output.</param>
     /// <param name="configure">Adds protocols and services to those of the executable.</param>
-    public static WebApplication BuildServer(this WebApplicationBuilder builder, TextWriter? console = null, Action<PerchBuilder>? configure = null)
+    public static WebApplication BuildServer(
+        this WebApplicationBuilder builder, Func<ITextFormatter, ILogEventSink>? console = null, Action<PerchBuilder>? configure = null)
     {
-        builder.Logging.AddPerchLogging(builder.Configuration, console);
+        builder.Services.AddPerchLogging(builder.Configuration, console);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
         builder.Services.AddRoutingCore();

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Perch.Diagnostics;
-using Perch.Server.Telemetry;
 
 namespace Perch.Server.Admin;
 
@@ -21,7 +20,7 @@ internal static class AdminEndpoints
     {
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready", new() { ResponseWriter = WriteHealthAsync });
-        app.MapPrometheus("/metrics");
+        app.MapPrometheusScrapingEndpoint("/metrics");
 
         var guarded = app.MapGroup("").AddEndpointFilter<AdminAccessFilter>();
         guarded.MapGet("/endpoints", (PerchStatus status) => Results.Json(status.Endpoints, Json));

@@ -1,18 +1,22 @@
 using System.Diagnostics.Metrics;
 using System.Reflection;
 using OpenTelemetry;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
 using Perch.Configuration;
 
 namespace Perch.Server.Telemetry;
 
-/// <summary>All of telemetry's set-up: which meters are read, how, and where the numbers go.</summary>
+/// <summary>Set-up of OpenTelemetry: the meters and activity sources that are read, and the exporters.</summary>
 internal static class TelemetrySetup
 {
     // Kestrel's meter is not read: it labels its instruments with addresses (server.address), and Perch counts the same
     // connections with labels that are bounded by the configuration.
     private static readonly string[] Meters = ["Perch", ProcessMetrics.MeterName, "System.Runtime"];
+
+    private static readonly string[] ActivitySources = ["Perch", "Npgsql"];
 
     // From a refused connection to one that lives as long as a device's session.
     private static readonly ExplicitBucketHistogramConfiguration ConnectionSeconds = new()
@@ -27,82 +31,71 @@ internal static class TelemetrySetup
     };
 
     /// <summary>
-    /// Collects the metrics of this host for <c>MapPrometheus</c>, and pushes them over OTLP where
-    /// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> (or its <c>_METRICS_</c> form) is set; the other <c>OTEL_</c> keys apply too.
+    /// Collects the metrics of this host for <c>/metrics</c>. Exports metrics, traces and logs over OTLP, each only if
+    /// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> or the key of the signal (<c>OTEL_EXPORTER_OTLP_TRACES_ENDPOINT</c>) is set. Without
+    /// an exporter no activity source has a listener, and no log line is copied.
     /// </summary>
-    /// <exception cref="PerchConfigurationException">The endpoint's address is not an http or https URL.</exception>
+    /// <exception cref="PerchConfigurationException">A key of the OTLP exporter has a value that is not valid.</exception>
     public static IServiceCollection AddPerchTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
-        var push = IsPushConfigured(configuration);
         services.AddMetrics();
         services.AddSingleton<ProcessMetrics>();
-        services.AddSingleton<PrometheusExporter>();
-        // Swap here: with OpenTelemetry.Extensions.Hosting and OpenTelemetry.Exporter.Prometheus.AspNetCore the next two
-        // lines are services.AddOpenTelemetry().WithMetrics(...), and PrometheusExporter and its endpoint go.
-        services.AddSingleton(provider => CreateProvider(provider, configuration, push));
-        services.AddHostedService<Activation>();
+        services.ConfigureOpenTelemetryMeterProvider((provider, metrics) =>
+        {
+            var factory = provider.GetRequiredService<IMeterFactory>();
+            metrics.AddView(instrument => View(instrument, factory));
+        });
+        var telemetry = services.AddOpenTelemetry()
+            .ConfigureResource(ConfigureResource)
+            .WithMetrics(metrics => metrics
+                .AddMeter(Meters)
+                .AddInstrumentation(provider => provider.GetRequiredService<ProcessMetrics>())
+                .AddPrometheusExporter(prometheus =>
+                {
+                    prometheus.ScopeInfoEnabled = false;
+                    // A scrape shows the counts of its own time: a cached scrape would show those of an earlier one.
+                    prometheus.ScrapeResponseCacheDurationMilliseconds = 0;
+                }));
+        AddOtlp(telemetry, configuration);
         return services;
     }
 
-    private static MeterProvider CreateProvider(IServiceProvider services, IConfiguration configuration, bool push)
+    private static void AddOtlp(OpenTelemetryBuilder telemetry, IConfiguration configuration)
     {
-        var factory = services.GetRequiredService<IMeterFactory>();
-        var builder = Sdk.CreateMeterProviderBuilder()
-            // The SDK reads its OTEL_ keys from here instead of from the process's environment alone.
-            .ConfigureServices(own => own.AddSingleton(configuration))
-            .SetResourceBuilder(ResourceBuilder.CreateEmpty()
-                .AddService("perch", serviceVersion: Version())
-                .AddTelemetrySdk()
-                .AddEnvironmentVariableDetector())
-            .AddMeter(Meters)
-            .AddView(instrument => View(instrument, factory))
-            .AddReader(new BaseExportingMetricReader(services.GetRequiredService<PrometheusExporter>()));
-        if (push)
-            builder.AddOtlpExporter();
-        return builder.Build();
+        var (metrics, traces, logs) = (new OtlpSignal(configuration, "METRICS"), new OtlpSignal(configuration, "TRACES"), new OtlpSignal(configuration, "LOGS"));
+        if (metrics.IsExported)
+            telemetry.WithMetrics(builder => builder.AddOtlpExporter(metrics.Name, metrics.Configure));
+        if (traces.IsExported)
+            telemetry.WithTracing(builder => builder.AddSource(ActivitySources).AddOtlpExporter(traces.Name, traces.Configure));
+        if (logs.IsExported)
+            telemetry.WithLogging(builder => builder.AddOtlpExporter(logs.Name, logs.Configure));
     }
 
-    // One function, because every view that matches makes a stream of its own.
+    // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last, so that they override what the program says of itself.
+    private static void ConfigureResource(ResourceBuilder resource) => resource
+        .Clear()
+        .AddService("perch", serviceVersion: Version())
+        .AddTelemetrySdk()
+        .AddEnvironmentVariableDetector();
+
+    // One function, because each view that matches makes a stream of its own.
     private static MetricStreamConfiguration? View(Instrument instrument, IMeterFactory factory)
     {
-        // Two hosts in one process have a meter "Perch" each: a host shows its own, and those that belong to no host.
+        // Two hosts in one process have a meter "Perch" each: a host shows its own meters, and those that belong to no host.
         if (instrument.Meter.Scope is { } scope && scope != factory)
             return MetricStreamConfiguration.Drop;
-        if (instrument.Name == "perch.connection.duration")
-            return ConnectionSeconds;
-        return instrument is Histogram<double> { Unit: "s", Meter.Name: "Perch" } ? MessageSeconds : null;
-    }
-
-    private static bool IsPushConfigured(IConfiguration configuration)
-    {
-        var configured = false;
-        foreach (var key in (string[])["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"])
+        return instrument.Name switch
         {
-            if (configuration[key] is not { } value || string.IsNullOrWhiteSpace(value))
-                continue;
-            // The SDK would fall back to localhost without a word.
-            if (!Uri.TryCreate(value, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
-                throw new PerchConfigurationException([new(key, $"'{value}' is not a URL", "Write a URL such as http://collector:4317, or leave it empty")]);
-            configured = true;
-        }
-        return configured;
+            "perch.connection.duration" => ConnectionSeconds,
+            // A gauge whose name ends in _count fails `promtool check metrics`.
+            "dotnet.assembly.count" => new() { Name = "dotnet.assemblies" },
+            "dotnet.process.cpu.count" => new() { Name = "dotnet.process.cpus" },
+            "dotnet.timer.count" => new() { Name = "dotnet.timers" },
+            _ => instrument is Histogram<double> { Unit: "s", Meter.Name: "Perch" } ? MessageSeconds : null,
+        };
     }
 
     // Without the commit that the build appends after a plus sign.
     private static string? Version() =>
         typeof(TelemetrySetup).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
-
-    // Creates the singletons when the host starts. Their end is the container's: disposing the provider pushes the last
-    // numbers, for at most five seconds.
-    private sealed class Activation(IServiceProvider services) : IHostedService
-    {
-        public Task StartAsync(CancellationToken cancellationToken)
-        {
-            services.GetRequiredService<MeterProvider>();
-            services.GetRequiredService<ProcessMetrics>();
-            return Task.CompletedTask;
-        }
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
 }

@@ -34,7 +34,7 @@ internal sealed class PerchHost : IAsyncDisposable
         try
         {
             var builder = ServerApplication.CreateBuilder(ServerCommand.Parse(["--contentRoot", folder.Root]));
-            var app = builder.BuildServer(log, perch =>
+            var app = builder.BuildServer(formatter => new WriterSink(log, formatter), perch =>
             {
                 protocols?.Invoke(perch);
                 // The test runner's signals are its own.

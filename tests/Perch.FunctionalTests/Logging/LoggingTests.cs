@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Perch.FunctionalTests.Hosting;
 using Perch.Server.Logging;
 
 namespace Perch.FunctionalTests.Logging;
@@ -144,7 +145,7 @@ public sealed class LoggingTests
     {
         using var console = new StuckWriter();
         using var services = new ServiceCollection()
-            .AddLogging(logging => logging.AddPerchLogging(new ConfigurationBuilder().Build(), console))
+            .AddPerchLogging(new ConfigurationBuilder().Build(), formatter => new WriterSink(console, formatter))
             .BuildServiceProvider();
         var log = services.GetRequiredService<ILogger<LoggingTests>>();
         log.LogInformation("In the writer's hand");
@@ -163,7 +164,7 @@ public sealed class LoggingTests
     {
         using var console = new StringWriter();
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings).Build();
-        using (var services = new ServiceCollection().AddLogging(logging => logging.AddPerchLogging(configuration, console)).BuildServiceProvider())
+        using (var services = new ServiceCollection().AddPerchLogging(configuration, formatter => new WriterSink(console, formatter)).BuildServiceProvider())
             write(services.GetRequiredService<ILoggerFactory>().CreateLogger(category));
         return console.ToString();
     }

@@ -31,7 +31,7 @@ internal sealed class TinyHost : IAsyncDisposable
         var app = builder.Build();
         beforeTelemetry?.Invoke(app.Services.GetRequiredService<IMeterFactory>());
         app.UseRouting();
-        app.MapPrometheus("/metrics");
+        app.MapPrometheusScrapingEndpoint("/metrics");
         await app.StartAsync();
         return new TinyHost(app);
     }

@@ -1,0 +1,69 @@
+using OpenTelemetry.Exporter;
+using Perch.Configuration;
+
+namespace Perch.Server.Telemetry;
+
+/// <summary>
+/// The OTLP export of one signal: <c>METRICS</c>, <c>TRACES</c> or <c>LOGS</c>. A key <c>OTEL_EXPORTER_OTLP_{signal}_X</c> overrides
+/// <c>OTEL_EXPORTER_OTLP_X</c> (OpenTelemetry specification, "OpenTelemetry Protocol Exporter"). The SDK reads the general keys
+/// itself, but reads the keys of a signal only if it exports all signals.
+/// </summary>
+internal sealed class OtlpSignal
+{
+    private const string General = "OTEL_EXPORTER_OTLP_";
+
+    private readonly IConfiguration _configuration;
+    private readonly string _prefix;
+
+    /// <exception cref="PerchConfigurationException">The endpoint is not an http or https URL, or the protocol is not known.</exception>
+    public OtlpSignal(IConfiguration configuration, string signal)
+    {
+        (_configuration, _prefix) = (configuration, $"{General}{signal}_");
+        Name = signal.ToLowerInvariant();
+        var hasEndpoint = HasEndpoint(General + "ENDPOINT") | HasEndpoint(_prefix + "ENDPOINT");
+        ValidateProtocol(General + "PROTOCOL");
+        ValidateProtocol(_prefix + "PROTOCOL");
+        IsExported = hasEndpoint && Value($"OTEL_{signal}_EXPORTER") != "none";
+    }
+
+    /// <summary>Name of the exporter's options, and label of the signal's metrics: <c>metrics</c>, <c>traces</c> or <c>logs</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>True if an endpoint is configured and <c>OTEL_{signal}_EXPORTER</c> is not <c>none</c>.</summary>
+    public bool IsExported { get; }
+
+    /// <summary>Applies the keys of the signal over the general keys.</summary>
+    public void Configure(OtlpExporterOptions options)
+    {
+        if (Value(_prefix + "PROTOCOL") is { } protocol)
+            options.Protocol = protocol == "grpc" ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf;
+        if (Value(_prefix + "ENDPOINT") is { } endpoint)
+            options.Endpoint = new(endpoint);
+        if (Value(_prefix + "HEADERS") is { } headers)
+            options.Headers = headers;
+        if (int.TryParse(Value(_prefix + "TIMEOUT"), out var milliseconds))
+            options.TimeoutMilliseconds = milliseconds;
+        if (Value(_prefix + "COMPRESSION") is { } compression)
+            options.Compression = compression == "gzip" ? OtlpExportCompression.GZip : OtlpExportCompression.None;
+    }
+
+    private string? Value(string key) => _configuration[key] is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
+
+    // The SDK replaces an endpoint or a protocol that it cannot parse with its default, without a message.
+    private bool HasEndpoint(string key)
+    {
+        if (Value(key) is not { } value)
+            return false;
+        if (!Uri.TryCreate(value, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+            throw Fault(key, $"'{value}' is not a URL", "Write a URL such as http://collector:4317, or leave it empty");
+        return true;
+    }
+
+    private void ValidateProtocol(string key)
+    {
+        if (Value(key) is { } value and not ("grpc" or "http/protobuf"))
+            throw Fault(key, $"'{value}' is not a known protocol", "Write grpc or http/protobuf, or leave it empty");
+    }
+
+    private static PerchConfigurationException Fault(string key, string problem, string cure) => new([new(key, problem, cure)]);
+}
