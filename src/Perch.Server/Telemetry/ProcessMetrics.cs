@@ -6,8 +6,8 @@ using Perch.Server.Logging;
 namespace Perch.Server.Telemetry;
 
 /// <summary>
-/// What the meter System.Runtime does not tell about the process: descriptors, threads, start time. Memory and CPU are
-/// there (<c>dotnet.process.memory.working_set</c>, <c>dotnet.process.cpu.time</c>).
+/// Metrics of the process that the meter System.Runtime lacks: descriptors, threads, start time; and gauges of the thread pool,
+/// which System.Runtime reports as counters.
 /// </summary>
 internal sealed class ProcessMetrics
 {
@@ -25,7 +25,12 @@ internal sealed class ProcessMetrics
             meter.CreateObservableCounter("perch.log.dropped", () => logBuffer.Dropped, "{line}",
                 "Log lines that the console was too slow to take.");
         }
-        if (!OperatingSystem.IsLinux()) return;
+        meter.CreateObservableGauge("dotnet.thread_pool.threads", () => ThreadPool.ThreadCount, "{thread}", "Number of thread pool threads.");
+        meter.CreateObservableGauge("dotnet.thread_pool.queue.length", () => ThreadPool.PendingWorkItemCount, "{work_item}",
+            "Number of work items that wait for a thread pool thread.");
+        if (!OperatingSystem.IsLinux())
+            return;
+
 
         meter.CreateObservableUpDownCounter("process.open_fds", () => Measured(FileDescriptors.Open()), "{descriptor}", "Number of open file descriptors.");
         meter.CreateObservableGauge("process.max_fds", () => Measured(FileDescriptors.Limit()), "{descriptor}",

@@ -88,9 +88,12 @@ internal static class TelemetrySetup
         {
             "perch.connection.duration" => ConnectionSeconds,
             // A gauge whose name ends in _count fails `promtool check metrics`.
-            "dotnet.assembly.count" => new() { Name = "dotnet.assemblies" },
-            "dotnet.process.cpu.count" => new() { Name = "dotnet.process.cpus" },
-            "dotnet.timer.count" => new() { Name = "dotnet.timers" },
+            "dotnet.assembly.count" => new MetricStreamConfiguration { Name = "dotnet.assemblies" },
+            "dotnet.process.cpu.count" => new MetricStreamConfiguration { Name = "dotnet.process.cpus" },
+            "dotnet.timer.count" => new MetricStreamConfiguration { Name = "dotnet.timers" },
+            // The runtime registers these two as counters, although they go down (dotnet/runtime#126167). ProcessMetrics has gauges.
+            "dotnet.thread_pool.thread.count" => MetricStreamConfiguration.Drop,
+            "dotnet.thread_pool.queue.length" when instrument.Meter.Name == "System.Runtime" => MetricStreamConfiguration.Drop,
             _ => instrument is Histogram<double> { Unit: "s", Meter.Name: "Perch" } ? MessageSeconds : null,
         };
     }
