@@ -18,6 +18,7 @@ public sealed class OtlpProcessTests
         using var folder = new ServerFolder(Settings());
         await using var server = await ServerProcess.StartAsync(folder, Environment(collector.Url));
         var echo = await TalkAsync(server, "echo", "hello", "GOT:hello");
+        var hello = await TalkAsync(server, "hello", "you", "-");
         var lines = await TalkAsync(server, "lines", "a\nb\n", "OK 1\nOK 2\n");
         var transfer = await WriteFileAsync(await server.Admin.GetPortAsync("tftp"));
         server.Signal(ServerProcess.Sigterm);
@@ -27,7 +28,8 @@ public sealed class OtlpProcessTests
         Assert.All(received, item => Assert.Equal("perch", item.Service));
         AssertSpans(received, echo, lines, transfer);
         AssertMetrics(received);
-        AssertLogs(received, server.Output, echo);
+        AssertEndLog(received, server.Output, echo);
+        AssertHandlerLog(received, hello);
     }
 
     [Theory]
@@ -51,6 +53,7 @@ public sealed class OtlpProcessTests
 
     private static ServerSettings Settings() => new ServerSettings()
         .With("echo", """{ "Port": 0, "Protocol": "echo" }""")
+        .With("hello", """{ "Port": 0, "Protocol": "hello" }""")
         .With("lines", """{ "Port": 0, "Protocol": "record", "Options": { "Framing": "Line", "Ack": "OK {id}\n" } }""")
         .With("tftp", Tftp);
 
@@ -92,7 +95,7 @@ public sealed class OtlpProcessTests
     private static void AssertSpans(IReadOnlyList<Received> received, string echo, string lines, int transfer)
     {
         var spans = received.Where(item => item is { Signal: "span", Scope: "Perch" }).ToList();
-        var echoed = Single("echo");
+        var echoed = Span(received, "echo");
         Assert.Equal(("echo", 2, 0, ""), (echoed.Name, echoed.Kind, echoed.Status, echoed.ParentSpanId));
         Assert.Equal(IPEndPoint.Parse(echo).Port, int.Parse(echoed.Attributes["client.port"], null));
         Assert.Equal(("tcp", "127.0.0.1"), (echoed.Attributes["network.transport"], echoed.Attributes["client.address"]));
@@ -101,7 +104,7 @@ public sealed class OtlpProcessTests
             ((string[])["outcome", "bytes.received", "bytes.sent", "messages"]).Select(name => echoed.Attributes[$"perch.{name}"]));
         Assert.Equal(["first_byte"], echoed.Events);
 
-        var recorded = Single("lines");
+        var recorded = Span(received, "lines");
         Assert.Equal(IPEndPoint.Parse(lines).Port, int.Parse(recorded.Attributes["client.port"], null));
         Assert.Equal(["first_byte", "store"], recorded.Events.Distinct());
         var commits = spans.Where(span => span.Name == "record commit").ToList();
@@ -109,13 +112,11 @@ public sealed class OtlpProcessTests
         Assert.All(commits, span => Assert.Equal((1, "", "Sqlite"), (span.Kind, span.ParentSpanId, span.Attributes["perch.store"])));
         Assert.All(commits, span => Assert.Equal([recorded.SpanId], span.Links));
 
-        var stored = Single("tftp");
+        var stored = Span(received, "tftp");
         Assert.Equal(
             ["udp", $"{transfer}", "Completed"],
             ((string[])["network.transport", "client.port", "perch.outcome"]).Select(name => stored.Attributes[name]));
         Assert.Equal(["store"], stored.Events);
-
-        Received Single(string endpoint) => Assert.Single(spans, span => Attribute(span, "perch.endpoint") == endpoint);
     }
 
     private static string Attribute(Received item, string name) => item.Attributes.GetValueOrDefault(name, "");
@@ -132,14 +133,27 @@ public sealed class OtlpProcessTests
             received.Last(item => item.Signal == "metric" && item.Name == metric && Attribute(item, "endpoint") == endpoint).Value;
     }
 
-    private static void AssertLogs(IReadOnlyList<Received> received, string console, string echo)
+    private static void AssertEndLog(IReadOnlyList<Received> received, string console, string echo)
     {
         var line = Assert.Single(received, item => item.Signal == "log" && Attribute(item, "Peer") == echo && Attribute(item, "Outcome") != "");
-        var span = Assert.Single(received, item => item.Signal == "span" && Attribute(item, "perch.endpoint") == "echo");
+        var span = Span(received, "echo");
         Assert.Equal((span.TraceId, span.SpanId), (line.TraceId, line.SpanId));
         Assert.Equal(("echo", "PeerClosed"), (line.Attributes["Endpoint"], line.Attributes["Outcome"]));
         Assert.Contains($"Connection {line.Attributes["ConnectionId"]} ended: endpoint echo, ", console, StringComparison.Ordinal);
         // The text formatter writes the trace too.
         Assert.Contains($"1 messages, trace {span.TraceId}", console, StringComparison.Ordinal);
     }
+
+    /// <summary>The message of the line names no connection: the fields are added to it.</summary>
+    private static void AssertHandlerLog(IReadOnlyList<Received> received, string hello)
+    {
+        var line = Assert.Single(received, item => item.Signal == "log" && Attribute(item, "Name") == "YOU");
+        var span = Span(received, "hello");
+        Assert.Equal((span.TraceId, span.SpanId), (line.TraceId, line.SpanId));
+        Assert.Equal(("hello", hello), (Attribute(line, "Endpoint"), Attribute(line, "Peer")));
+        Assert.NotEqual("", Attribute(line, "ConnectionId"));
+    }
+
+    private static Received Span(IReadOnlyList<Received> received, string endpoint) =>
+        Assert.Single(received, item => item.Signal == "span" && Attribute(item, "perch.endpoint") == endpoint);
 }
