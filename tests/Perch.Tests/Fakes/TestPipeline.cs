@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Diagnostics;
 using Perch.Endpoints;
@@ -21,7 +22,7 @@ internal sealed class TestPipeline : IDisposable
         Services = new(Registry, new PerchMetrics(Meters, Registry), Time, NullLoggerFactory.Instance);
     }
 
-    public ManualTimeProvider Time { get; } = new();
+    public FakeTimeProvider Time { get; } = new();
 
     public IMeterFactory Meters { get; }
 
