@@ -30,8 +30,6 @@ FROM mcr.microsoft.com/dotnet/aspnet:10.0
 LABEL org.opencontainers.image.title="Perch" \
       org.opencontainers.image.description="Hosts raw TCP and UDP protocols on ASP.NET Core Kestrel" \
       org.opencontainers.image.licenses="MIT"
-# The distribution's SQLite, with its security updates; the server falls back to the one in its package.
-RUN apt-get update && apt-get install -y --no-install-recommends libsqlite3-0 && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=build /image/app ./
 # In a folder of its own: perch.

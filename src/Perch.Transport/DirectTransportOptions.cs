@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Perch.Transport;
 
@@ -83,6 +82,37 @@ public sealed class DirectTransportOptions
     /// </summary>
     public ConnectionDelegate? Serve { get; set; }
 
-    /// <summary>Makes the bound socket, not yet listening. Default Kestrel's: Unix sockets, both families on <c>::</c>, passed descriptors.</summary>
-    public Func<EndPoint, Socket> CreateBoundListenSocket { get; set; } = SocketTransportOptions.CreateDefaultBoundListenSocket;
+    /// <summary>
+    /// Creates a socket that is bound to an endpoint and does not listen yet; the listener owns the socket. Default
+    /// <see cref="CreateDefaultBoundListenSocket"/>.
+    /// </summary>
+    public Func<EndPoint, Socket> CreateBoundListenSocket { get; set; } = CreateDefaultBoundListenSocket;
+
+    /// <summary>
+    /// Creates a stream socket that is bound to an endpoint, with the contract of Kestrel's default: a socket on <c>::</c> serves
+    /// IPv4 too, and a <see cref="FileHandleEndPoint"/> names a socket that another process has bound (socket activation).
+    /// Disposing of that socket leaves its descriptor open.
+    /// </summary>
+    /// <param name="endpoint">An IP address and port, a Unix socket or a passed descriptor.</param>
+    /// <exception cref="SocketException">The address is in use or not available, or the descriptor is not a socket.</exception>
+    public static Socket CreateDefaultBoundListenSocket(EndPoint endpoint)
+    {
+        if (endpoint is FileHandleEndPoint passed)
+            return new(new SafeSocketHandle((nint)passed.FileHandle, ownsHandle: false));
+
+        var protocol = endpoint is UnixDomainSocketEndPoint ? ProtocolType.Unspecified : ProtocolType.Tcp;
+        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, protocol);
+        try
+        {
+            if (endpoint is IPEndPoint { Address: var address } && address.Equals(IPAddress.IPv6Any))
+                socket.DualMode = true;
+            socket.Bind(endpoint);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 }

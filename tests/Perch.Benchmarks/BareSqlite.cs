@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text;
-using Perch.Protocols.Record.Sqlite;
 using SQLitePCL;
 
 namespace Perch.Benchmarks;
@@ -19,8 +18,7 @@ internal sealed class BareSqlite : IDisposable
 
     public BareSqlite()
     {
-        // The library that the server takes.
-        _ = SqliteLibrary.Instance;
+        Batteries_V2.Init();
         _path = Path.Combine(_folder.FullName, "bare.db");
         using var database = Open();
         Run(database, "CREATE TABLE logs(id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, endpoint TEXT NOT NULL, remote TEXT NOT NULL, data TEXT NOT NULL, raw BLOB)");

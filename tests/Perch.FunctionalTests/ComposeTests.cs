@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Perch.Tests.Architecture;
 
 namespace Perch.FunctionalTests;
 
@@ -10,13 +11,13 @@ public sealed partial class ComposeTests
     [Fact]
     public void Compose_PublishedPorts_AreThoseOfAppsettings()
     {
-        var settings = JsonNode.Parse(File.ReadAllText(Path.Combine(Root(), "appsettings.json")), documentOptions: new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true })!;
+        var settings = JsonNode.Parse(File.ReadAllText(Repository.PathOf("appsettings.json")), documentOptions: new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true })!;
         var served = settings["Perch"]!["Endpoints"]!.AsObject().Select(e => e.Value!)
             .Where(e => e["Enabled"]?.GetValue<bool>() != false && e["Port"] is not null)
             .Select(e => (Port: e["Port"]!.GetValue<int>(), Transport: e["Transport"]?.GetValue<string>().ToLowerInvariant() ?? "tcp"))
             .Append((new Uri(settings["Kestrel"]!["Endpoints"]!["Admin"]!["Url"]!.GetValue<string>()).Port, "tcp"));
 
-        var published = Published(File.ReadAllText(Path.Combine(Root(), "docker-compose.yml")));
+        var published = Published(File.ReadAllText(Repository.PathOf("docker-compose.yml")));
         Assert.All(published, p => Assert.Equal(("127.0.0.1", p.Container), (p.Address, p.Host)));
         Assert.Equal(served.Order(), published.Select(p => (p.Container, p.Transport)).Order());
     }
@@ -31,13 +32,6 @@ public sealed partial class ComposeTests
     }
 
     private static int Number(Match match, string group) => int.Parse(match.Groups[group].Value, System.Globalization.CultureInfo.InvariantCulture);
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Server.sln"))) folder = folder.Parent;
-        return folder?.FullName ?? throw new InvalidOperationException("The tests do not run inside the repository.");
-    }
 
     /// <summary>From <c>  perch:</c> to the next key that stands no deeper.</summary>
     [GeneratedRegex(@"^  perch:\n(?:(?:    .*)?\n)+", RegexOptions.Multiline, 1000)]

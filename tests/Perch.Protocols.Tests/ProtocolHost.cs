@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
@@ -18,7 +19,6 @@ internal sealed class ProtocolHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
     private readonly EndpointPipeline _pipeline;
-    private readonly LogRecorder _log = new();
 
     /// <param name="protocol">The protocol's name.</param>
     /// <param name="options">The endpoint's <c>Options</c>, in JSON.</param>
@@ -30,7 +30,7 @@ internal sealed class ProtocolHost : IAsyncDisposable
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
         var services = new ServiceCollection();
         services.AddSingleton<IHostEnvironment>(new NoFiles());
-        services.AddLogging(logging => logging.AddProvider(_log));
+        services.AddLogging(logging => logging.AddFakeLogging());
         services.AddSingleton(time ?? TimeProvider.System);
         services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddBuiltInProtocols();
         _services = services.BuildServiceProvider();
@@ -39,7 +39,7 @@ internal sealed class ProtocolHost : IAsyncDisposable
     }
 
     /// <summary>The events of this name, in order.</summary>
-    public LogEvent[] Logged(string name) => _log.Events(name);
+    public FakeLogRecord[] Logged(string name) => _services.GetFakeLogCollector().Named(name);
 
     /// <summary>A peer connects.</summary>
     /// <param name="trickle">What it sends is read one byte at a time.</param>

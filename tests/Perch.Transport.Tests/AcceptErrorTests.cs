@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
+using Perch.Tests.Shared;
 
 namespace Perch.Transport.Tests;
 
@@ -66,7 +68,8 @@ public sealed class AcceptErrorTests
     [InlineData(TransportKind.DirectUnix)]
     public async Task Accept_ListenerDies_IsToldAndBoundAgain(TransportKind kind)
     {
-        using var log = new RecordingLogger();
+        using var log = new FakeLoggerProvider();
+        using var loggers = new LoggerFactory([log]);
         var changes = System.Threading.Channels.Channel.CreateUnbounded<string?>();
         Socket? socket = null;
         await using var host = await TransportHost.StartAsync(
@@ -77,7 +80,7 @@ public sealed class AcceptErrorTests
                 options.CreateBoundListenSocket = endPoint => socket = create(endPoint);
                 options.ListenerChanged = reason => changes.Writer.TryWrite(reason);
             },
-            log);
+            loggers);
         var (server, client) = await host.ConnectAsync();
         var endPoint = host.Listener.EndPoint;
         for (var i = 0; i < 2; i++)
@@ -97,14 +100,15 @@ public sealed class AcceptErrorTests
         // Connections are not concerned.
         await client.SendTextAsync("here");
         Assert.Equal("here", (await server.Transport.Input.ReadUntilAsync(4)).Text());
-        Assert.Equal((2, 2), (log.Named("ListenerDied").Count(), log.Named("ListenerRebound").Count()));
-        Assert.Equal(2, log.Events.Count(e => e.Level == LogLevel.Critical));
+        Assert.Equal((2, 2), (log.Collector.Named("ListenerDied").Length, log.Collector.Named("ListenerRebound").Length));
+        Assert.Equal(2, log.Collector.GetSnapshot().Count(e => e.Level == LogLevel.Critical));
     }
 
     [Fact]
     public async Task Accept_ListenerDiesAndItsAddressIsTaken_IsBoundWhenItIsFree()
     {
-        using var log = new RecordingLogger();
+        using var log = new FakeLoggerProvider();
+        using var loggers = new LoggerFactory([log]);
         var changes = System.Threading.Channels.Channel.CreateUnbounded<string?>();
         Socket? socket = null;
         Socket? thief = null;
@@ -124,7 +128,7 @@ public sealed class AcceptErrorTests
                 };
                 options.ListenerChanged = reason => changes.Writer.TryWrite(reason);
             },
-            log);
+            loggers);
         var accepting = host.AcceptAsync();
         socket!.Shutdown(SocketShutdown.Both);
         Assert.NotNull(await changes.Reader.ReadAsync().Soon());
@@ -134,7 +138,7 @@ public sealed class AcceptErrorTests
         Assert.Null(await changes.Reader.ReadAsync().Soon());
         await host.ConnectClientAsync();
         await accepting;
-        Assert.Equal(1, log.Events.Count(e => e.Level == LogLevel.Critical));
+        Assert.Equal(1, log.Collector.GetSnapshot().Count(e => e.Level == LogLevel.Critical));
     }
 
     [Fact]

@@ -1,6 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
+using Microsoft.Extensions.Time.Testing;
+using Perch.Tests.Shared;
 using Perch.Transport.Loops;
 
 namespace Perch.Transport.Tests;
@@ -13,10 +17,11 @@ public sealed class LoopWatchTests
     [InlineData(null, "A handler of 127.0.0.1:")]
     public async Task Hold_OfAHandlerThatBlocks_IsCountedAndLoggedWithItsCure(string? name, string line)
     {
-        using var log = new RecordingLogger();
+        using var log = new FakeLoggerProvider();
+        using var loggers = new LoggerFactory([log]);
         // What comes before the handler waits again is of the same turn, and the same hold.
-        Assert.Equal(3, await HoldThreeTimesAsync(log, name, loops => loops.IsIdle));
-        var text = Assert.Single(log.Named("LoopHeld"));
+        Assert.Equal(3, await HoldThreeTimesAsync(loggers, name, loops => loops.IsIdle));
+        var text = Assert.Single(log.Collector.Named("LoopHeld")).Message;
         Assert.StartsWith(line, text, StringComparison.Ordinal);
         Assert.Contains("1 times until now", text, StringComparison.Ordinal);
         Assert.Contains("Write \"Scheduling\": \"ThreadPool\"", text, StringComparison.Ordinal);
@@ -25,20 +30,22 @@ public sealed class LoopWatchTests
     [Fact]
     public async Task Hold_AfterTheWatchSlept_IsSeen()
     {
-        using var log = new RecordingLogger();
+        using var log = new FakeLoggerProvider();
+        using var loggers = new LoggerFactory([log]);
         // Nothing is served, so it goes to sleep, and nothing else would wake it.
-        Assert.Equal(3, await HoldThreeTimesAsync(log, null, loops => loops.IsWatchAsleep));
+        Assert.Equal(3, await HoldThreeTimesAsync(loggers, null, loops => loops.IsWatchAsleep));
     }
 
     [Fact]
     public async Task Hold_OnTheThreadPool_IsNone()
     {
-        using var log = new RecordingLogger();
+        using var log = new FakeLoggerProvider();
+        using var loggers = new LoggerFactory([log]);
         using var held = new SemaphoreSlim(0);
         using var blocked = new SemaphoreSlim(0);
-        using var loops = new LoopGroup(1, log);
-        var pooled = new DirectTransportFactory(new() { Scheduling = ContinuationScheduling.ThreadPool }, loops, log);
-        var inline = new DirectTransportFactory(new() { LoopHeld = () => held.Release() }, loops, log);
+        using var loops = new LoopGroup(1, loggers);
+        var pooled = new DirectTransportFactory(new() { Scheduling = ContinuationScheduling.ThreadPool }, loops, loggers);
+        var inline = new DirectTransportFactory(new() { LoopHeld = () => held.Release() }, loops, loggers);
         await using var quiet = await pooled.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
         await using var loud = await inline.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
         using var first = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -63,18 +70,18 @@ public sealed class LoopWatchTests
     [Fact]
     public void Add_WithinAMinute_LogsOnce()
     {
-        using var log = new RecordingLogger();
-        var (time, told) = (new ManualClock(), 0);
+        var log = new FakeLogger();
+        var (time, told) = (new FakeTimeProvider(), 0);
         var holds = new LoopHolds("e", () => told++, log, time);
         for (var i = 0; i < 5; i++) holds.Add();
-        time.Seconds += 59;
+        time.Advance(TimeSpan.FromSeconds(59));
         holds.Add();
-        Assert.Single(log.Events);
-        time.Seconds += 1;
+        Assert.Single(log.Collector.GetSnapshot());
+        time.Advance(TimeSpan.FromSeconds(1));
         holds.Add();
 
-        Assert.Equal(2, log.Events.Count);
-        Assert.Contains("7 times until now", log.Events.Last().Text, StringComparison.Ordinal);
+        Assert.Equal(2, log.Collector.Count);
+        Assert.Contains("7 times until now", log.LatestRecord.Message, StringComparison.Ordinal);
         Assert.Equal((7, 7), (told, holds.Count));
     }
 
@@ -94,16 +101,16 @@ public sealed class LoopWatchTests
         Assert.All(Enumerable.Range(0, 100), i => Assert.False(detector.Sees(1000, i % 4 > 0)));
     }
 
-    /// <param name="log">Where it is logged.</param>
+    /// <param name="loggers">Creates the loggers of the transport.</param>
     /// <param name="name">The listener's.</param>
     /// <param name="isReady">What has to be true before each hold.</param>
     /// <returns>How many holds were counted.</returns>
-    private static async Task<long> HoldThreeTimesAsync(RecordingLogger log, string? name, Func<LoopGroup, bool> isReady)
+    private static async Task<long> HoldThreeTimesAsync(ILoggerFactory loggers, string? name, Func<LoopGroup, bool> isReady)
     {
         using var held = new SemaphoreSlim(0);
-        using var loops = new LoopGroup(1, log);
+        using var loops = new LoopGroup(1, loggers);
         var options = new DirectTransportOptions { Name = name, LoopHeld = () => held.Release() };
-        await using var listener = await new DirectTransportFactory(options, loops, log).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        await using var listener = await new DirectTransportFactory(options, loops, loggers).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
         using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await client.ConnectAsync(listener.EndPoint);
         var serving = BlockUntilHeldAsync((await listener.AcceptAsync().Soon())!, held);
@@ -130,14 +137,5 @@ public sealed class LoopWatchTests
         }
 
         await connection.DisposeAsync().ConfigureAwait(false);
-    }
-
-    private sealed class ManualClock : TimeProvider
-    {
-        public long Seconds { get; set; }
-
-        public override long TimestampFrequency => 1;
-
-        public override long GetTimestamp() => Seconds;
     }
 }

@@ -2,6 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
+using Perch.Tests.Shared;
 
 namespace Perch.Transport.Tests;
 
@@ -10,16 +13,22 @@ public sealed class ServedListenerTests : IDisposable
 {
     private static readonly AsyncLocal<string?> Flowing = new();
 
-    private readonly RecordingLogger _log = new();
+    private readonly FakeLoggerProvider _log = new();
+    private readonly LoggerFactory _loggers;
     private readonly List<Socket> _clients = [];
     private readonly LoopGroup _loops;
 
-    public ServedListenerTests() => _loops = new(1, _log);
+    public ServedListenerTests()
+    {
+        _loggers = new([_log]);
+        _loops = new(1, _loggers);
+    }
 
     public void Dispose()
     {
         _clients.ForEach(client => client.Dispose());
         _loops.Dispose();
+        _loggers.Dispose();
         _log.Dispose();
     }
 
@@ -66,7 +75,7 @@ public sealed class ServedListenerTests : IDisposable
         await served.Task.Soon();
 
         Assert.Equal(SocketError.ConnectionReset, failure.SocketErrorCode);
-        Assert.Single(_log.Named("ServeThrew"));
+        Assert.Single(_log.Collector.Named("ServeThrew"));
     }
 
     [Fact]
@@ -125,7 +134,7 @@ public sealed class ServedListenerTests : IDisposable
     }
 
     private ValueTask<IConnectionListener> BindAsync(ContinuationScheduling scheduling, ConnectionDelegate serve) =>
-        new DirectTransportFactory(new() { Scheduling = scheduling, Serve = serve }, _loops, _log).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        new DirectTransportFactory(new() { Scheduling = scheduling, Serve = serve }, _loops, _loggers).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
 
     private async Task<Socket> ConnectAsync(IConnectionListener listener)
     {

@@ -4,6 +4,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
+using Perch.Tests.Shared;
+using Perch.Transport.Loops;
 
 namespace Perch.Transport.Tests;
 
@@ -21,12 +25,14 @@ internal static partial class StarvedServer
 
     public static async Task<int> Main()
     {
-        using var log = new RecordingLogger();
-        using var loops = new LoopGroup(1, log);
-        await using var listener = (DirectListener)await new DirectTransportFactory(new(), loops, log).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        using var log = new FakeLoggerProvider();
+        using var loggers = new LoggerFactory([log]);
+        using var loops = new LoopGroup(1, loggers);
+        await using var listener = (DirectListener)await new DirectTransportFactory(new(), loops, loggers).BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
         var accepting = AcceptAsync(listener);
-        // What needs a file to be loaded is loaded before there are none.
-        _ = State(listener, log);
+        // Load every assembly that a log record and the state need while the process can still open files.
+        new LoopHolds("warm-up", null, loggers.CreateLogger("warm-up"), TimeProvider.System).Add();
+        _ = State(listener, log.Collector);
         await WarmUpAsync(listener.EndPoint);
         var used = Directory.GetFileSystemEntries("/proc/self/fd").Select(name => int.Parse(Path.GetFileName(name), CultureInfo.InvariantCulture)).ToHashSet();
         // The limit is on the numbers, and there are gaps between those in use.
@@ -34,14 +40,14 @@ internal static partial class StarvedServer
         var limit = new Limits { Soft = last, Hard = last };
         if (SetLimit(OpenFiles, in limit) != 0) return 1;
         Console.WriteLine(((IPEndPoint)listener.EndPoint).Port);
-        while (Console.ReadLine() is not null) Console.WriteLine(State(listener, log));
+        while (Console.ReadLine() is not null) Console.WriteLine(State(listener, log.Collector));
         await listener.UnbindAsync();
         await accepting;
         return 0;
     }
 
-    private static string State(DirectListener listener, RecordingLogger log) =>
-        $"{listener.AcceptCalls} {listener.BrokenConnections} {log.Named("AcceptShort").Count()} {log.Named("AcceptRecovered").Count()}";
+    private static string State(DirectListener listener, FakeLogCollector log) =>
+        $"{listener.AcceptCalls} {listener.BrokenConnections} {log.Named("AcceptShort").Length} {log.Named("AcceptRecovered").Length}";
 
     private static async Task AcceptAsync(DirectListener listener)
     {

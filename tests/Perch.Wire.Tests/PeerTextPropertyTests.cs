@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 
 namespace Perch.Wire.Tests;
 
@@ -17,18 +18,18 @@ public sealed class PeerTextPropertyTests
     private static readonly Gen<byte[]> Input =
         Gen.Choose(0, 20).SelectMany(count => Piece.ArrayOf(count)).Select(pieces => pieces.SelectMany(p => p).ToArray());
 
-    [Fact]
-    public void Escape_AnyBytes_IsVisibleAndCanBeReadBack() =>
-        Properties.ForAll(Input, 3000, bytes =>
+    [Property(MaxTest = 3000, QuietOnSuccess = true)]
+    public Property Escape_AnyBytes_IsVisibleAndCanBeReadBack() =>
+        Prop.ForAll(Arb.From(Input), bytes =>
         {
             var shown = PeerText.Escape(bytes, int.MaxValue);
             AssertVisible(shown);
             Assert.Equal(bytes, Unescape(shown));
         });
 
-    [Fact]
-    public void Escape_AnyBound_ShowsAsMuchAsFitsAndCountsTheRest() =>
-        Properties.ForAll(Input.Zip(Gen.Choose(0, 40)), 3000, sample =>
+    [Property(MaxTest = 3000, QuietOnSuccess = true)]
+    public Property Escape_AnyBound_ShowsAsMuchAsFitsAndCountsTheRest() =>
+        Prop.ForAll(Arb.From(Input.Zip(Gen.Choose(0, 40))), sample =>
         {
             var (bytes, max) = sample;
             var whole = PeerText.Escape(bytes, int.MaxValue);
@@ -45,22 +46,22 @@ public sealed class PeerTextPropertyTests
             Assert.Equal($"…(+{bytes.Length - Unescape(shown[..cut]).Length} bytes)", shown[cut..]);
         });
 
-    [Fact]
-    public void Escape_AnySegments_ShowsTheSame() =>
-        Properties.ForAll(Input.Zip(Gen.Choose(0, 40)).Zip(Gen.Choose(0, 5).ArrayOf(3)), 3000, sample =>
+    [Property(MaxTest = 3000, QuietOnSuccess = true)]
+    public Property Escape_AnySegments_ShowsTheSame() =>
+        Prop.ForAll(Arb.From(Input.Zip(Gen.Choose(0, 40)).Zip(Gen.Choose(0, 5).ArrayOf(3))), sample =>
         {
             var ((bytes, max), sizes) = sample;
             var sequence = Bytes.Sequence(Bytes.Chop(bytes, [.. sizes, 1]));
             Assert.Equal(PeerText.Escape(bytes, max), PeerText.Escape(sequence, max));
         });
 
-    [Fact]
-    public void Escape_AnyString_IsVisibleAndBounded() =>
-        Properties.ForAll(
-            from units in Gen.OneOf(Gen.Choose(0, 0xFFFF), Gen.Choose(0xD800, 0xDFFF), Gen.Choose(0, 0xFF)).ArrayOf(12)
-            from max in Gen.Choose(0, 40)
-            select (Text: string.Concat(units.Select(unit => (char)unit)), Max: max),
-            3000,
+    [Property(MaxTest = 3000, QuietOnSuccess = true)]
+    public Property Escape_AnyString_IsVisibleAndBounded() =>
+        Prop.ForAll(
+            Arb.From(
+                from units in Gen.OneOf(Gen.Choose(0, 0xFFFF), Gen.Choose(0xD800, 0xDFFF), Gen.Choose(0, 0xFF)).ArrayOf(12)
+                from max in Gen.Choose(0, 40)
+                select (Text: string.Concat(units.Select(unit => (char)unit)), Max: max)),
             sample =>
             {
                 var shown = PeerText.Escape(sample.Text, sample.Max);

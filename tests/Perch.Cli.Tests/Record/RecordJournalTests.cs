@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Cli.Record;
 
 namespace Perch.Cli.Tests.Record;
@@ -133,10 +134,10 @@ public sealed class RecordJournalTests : IDisposable
         return lines;
     }
 
-    private RecordJournal Open(string? sender = null, TimeSpan later = default) => RecordJournal.Open(FilePath, sender, new FixedTime(later));
-
-    private sealed class FixedTime(TimeSpan later) : TimeProvider
+    private RecordJournal Open(string? sender = null, TimeSpan later = default)
     {
-        public override DateTimeOffset GetUtcNow() => new DateTimeOffset(2026, 11, 20, 0, 0, 0, TimeSpan.Zero) + later;
+        var time = new FakeTimeProvider();
+        time.Advance(later);
+        return RecordJournal.Open(FilePath, sender, time);
     }
 }

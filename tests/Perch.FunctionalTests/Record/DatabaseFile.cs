@@ -1,4 +1,3 @@
-using Perch.Protocols.Record.Sqlite;
 using SQLitePCL;
 
 namespace Perch.FunctionalTests.Record;
@@ -9,8 +8,7 @@ internal static class DatabaseFile
     /// <returns>The first column of each row, as text.</returns>
     public static List<string> Query(string path, string sql)
     {
-        // Gives SQLitePCL its library.
-        _ = SqliteLibrary.Instance;
+        Batteries_V2.Init();
         Assert.Equal(raw.SQLITE_OK, raw.sqlite3_open(path, out var database));
         using (database)
         {

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Perch.Configuration;
 using Perch.Connections;
 
@@ -19,7 +20,7 @@ public sealed class BytesTests
     [Fact]
     public async Task Bytes_SilentPeer_OwesNoFirstByteAndEndsIdle()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         await using var host = new ProtocolHost("bytes", time: time);
         var peer = host.Connect();
         peer.Connection.Heartbeat();
@@ -78,7 +79,7 @@ public sealed class BytesTests
         var ended = await peer.ExpectEndAsync((byte[])[1, 2, 3, 4]);
         Assert.Equal((1, 4), (ended.Messages, ended.BytesReceived));
         var received = Assert.Single(host.Logged("BytesReceived"));
-        Assert.Equal((4L, "00 1B FF 41"), (received["Count"], received["Hex"]));
+        Assert.Equal(("4", "00 1B FF 41"), (received.GetStructuredStateValue("Count"), received.GetStructuredStateValue("Hex")));
     }
 
     [Fact]
@@ -93,8 +94,8 @@ public sealed class BytesTests
         Assert.Equal((2, 1500), (ended.Messages, ended.BytesReceived));
         var zeros = string.Join(' ', Enumerable.Repeat("00", 64));
         Assert.Equal(
-            [(1024L, $"{zeros}…(+960 bytes)"), (476L, $"{zeros}…(+412 bytes)")],
-            host.Logged("BytesReceived").Select(e => (e["Count"], e["Hex"])));
+            [("1024", $"{zeros}…(+960 bytes)"), ("476", $"{zeros}…(+412 bytes)")],
+            host.Logged("BytesReceived").Select(e => (e.GetStructuredStateValue("Count"), e.GetStructuredStateValue("Hex"))));
     }
 
     [Fact]
@@ -105,7 +106,7 @@ public sealed class BytesTests
         await peer.SendAsync((byte[])[1, 2, 3]);
         peer.EndInput();
         Assert.Equal(3, (await peer.ExpectEndAsync((byte[])[1, 2, 3, 4])).Messages);
-        Assert.Equal(["01", "02", "03"], host.Logged("BytesReceived").Select(e => e["Hex"]));
+        Assert.Equal(["01", "02", "03"], host.Logged("BytesReceived").Select(e => e.GetStructuredStateValue("Hex")));
     }
 
     [Fact]

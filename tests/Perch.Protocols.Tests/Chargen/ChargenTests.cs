@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Configuration;
 using Perch.Connections;
 
@@ -68,7 +69,7 @@ public sealed class ChargenTests
     [Fact]
     public async Task Chargen_PeerStopsReading_EndsAfterTheWriteTimeout()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         await using var host = new ProtocolHost("chargen", time: time);
         var peer = host.Connect();
         // The first heartbeat finds the flush waiting, a later one that it still does.

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Perch.Protocols.Files;
 using Perch.Protocols.Files.Disk;
 
@@ -168,7 +169,7 @@ public sealed class DiskFileStoreTests : IDisposable
     [Fact]
     public async Task Trim_UnfinishedUploads_GoWhenTheyAreOldAndNobodyWritesThem()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         await using var store = await _folder.OpenAsync(new() { MinFreeBytes = 0, AbandonAfter = TimeSpan.FromHours(1) }, time);
         await store.LeaveAsync("old", "abc"u8.ToArray(), 10);
         await using var written = await store.BeginAsync(new(FileFolder.Name("written")) { Length = 10 }, default);

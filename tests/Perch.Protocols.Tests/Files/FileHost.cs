@@ -4,6 +4,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
@@ -18,7 +19,6 @@ internal sealed class FileHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
     private readonly EndpointPipeline _pipeline;
-    private readonly LogRecorder _log = new();
     private readonly FileFolder _folder = new();
 
     private FileHost(
@@ -32,7 +32,7 @@ internal sealed class FileHost : IAsyncDisposable
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
         var services = new ServiceCollection();
         services.AddSingleton<IHostEnvironment>(new NoFiles());
-        services.AddLogging(logging => logging.AddProvider(_log));
+        services.AddLogging(logging => logging.AddFakeLogging());
         services.AddSingleton(time ?? TimeProvider.System);
         services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddBuiltInProtocols();
         if (wrap is not null && services.Single(service => service.ServiceType == typeof(IFileStore)).ImplementationFactory is { } create)
@@ -68,7 +68,7 @@ internal sealed class FileHost : IAsyncDisposable
         return host;
     }
 
-    public LogEvent[] Logged(string name) => _log.Events(name);
+    public FakeLogRecord[] Logged(string name) => _services.GetFakeLogCollector().Named(name);
 
     public Peer Connect(bool trickle = false) => new(_pipeline, _services.GetRequiredService<ConnectionRegistry>(), trickle);
 

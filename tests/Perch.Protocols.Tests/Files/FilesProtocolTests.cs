@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Protocols.Tests.Record;
 
@@ -204,7 +205,7 @@ public sealed class FilesProtocolTests
     [Fact]
     public async Task IdleTimeout_InTheMiddleOfAPut_LeavesWhatCame()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         await using var host = await FileHost.StartAsync(guards: """{ "IdleTimeout": "00:00:30" }""", time: time);
         var peer = host.Connect();
         await peer.SendAsync("PUT a 6\nabc");
@@ -222,7 +223,7 @@ public sealed class FilesProtocolTests
     [Fact]
     public async Task WriteTimeout_ReaderThatStops_IsCutOff()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         await using var host = await FileHost.StartAsync(guards: """{ "WriteTimeout": "00:00:30" }""", time: time);
         await host.Store.PutAsync("a", FileFolder.Bytes(1_000_000));
         var peer = host.Connect();
@@ -308,7 +309,7 @@ public sealed class FilesProtocolTests
         var peer = host.Connect();
         await peer.SendAsync("PUT a\u200Fb 3\nabc");
         await peer.ExpectAsync($"OK 3 sha256={AbcHash}\n");
-        Assert.Equal(@"a\u200Fb", Assert.Single(host.Logged("FileStored"))["Name"]);
+        Assert.Equal(@"a\u200Fb", Assert.Single(host.Logged("FileStored")).GetStructuredStateValue("Name"));
     }
 
     [Fact]

@@ -174,7 +174,7 @@ public sealed class UploadOnceTests
         Assert.Equal((ConnectionOutcome.ProtocolViolation, 0), (ended.Outcome, ended.Messages));
         Assert.Equal(new(0, 0, 0), host.Store.Totals);
         Assert.Empty(await host.Store.NamesAsync());
-        Assert.Equal("more", Assert.Single(host.Logged("FileUploadRefused"))["Code"]);
+        Assert.Equal("more", Assert.Single(host.Logged("FileUploadRefused")).GetStructuredStateValue("Code"));
         Assert.Empty(host.Logged("FileUploaded"));
     }
 }

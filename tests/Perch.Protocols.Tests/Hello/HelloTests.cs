@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 
 namespace Perch.Protocols.Tests.Hello;
@@ -30,7 +31,7 @@ public sealed class HelloTests
         peer.EndInput();
         Assert.Equal(ConnectionOutcome.PeerClosed, (await peer.ExpectEndAsync()).Outcome);
         var greeted = Assert.Single(host.Logged("HelloGreeted"));
-        Assert.Equal((name, $"Hello {name}", LogLevel.Information), (greeted["Name"], greeted.Message, greeted.Level));
+        Assert.Equal((name, $"Hello {name}", LogLevel.Information), (greeted.GetStructuredStateValue("Name"), greeted.Message, greeted.Level));
     }
 
     [Fact]
@@ -40,7 +41,7 @@ public sealed class HelloTests
         var peer = host.Connect();
         await peer.SendAsync((byte[])[0xFF, (byte)'a', 0xE5, 0xB1]);
         await peer.ExpectAsync("-");
-        Assert.Equal("\uFFFDA\uFFFD", Assert.Single(host.Logged("HelloGreeted"))["Name"]);
+        Assert.Equal("\uFFFDA\uFFFD", Assert.Single(host.Logged("HelloGreeted")).GetStructuredStateValue("Name"));
     }
 
     [Theory]
@@ -76,7 +77,7 @@ public sealed class HelloTests
         await peers[1].ExpectEndAsync();
         await peers[2].SendAsync("still here");
         await peers[2].ExpectAsync("-");
-        Assert.Equal(["ZACK", "PYTHON", "ANOTHNY", "STILL HERE"], host.Logged("HelloGreeted").Select(e => e["Name"]));
+        Assert.Equal(["ZACK", "PYTHON", "ANOTHNY", "STILL HERE"], host.Logged("HelloGreeted").Select(e => e.GetStructuredStateValue("Name")));
     }
 
     [Theory]
@@ -110,7 +111,7 @@ public sealed class HelloTests
         var peer = host.Connect();
         await peer.SendAsync(new string('z', 5000));
         await peer.ExpectAsync("-");
-        Assert.Equal(new string('Z', 256) + "…(+4744 chars)", Assert.Single(host.Logged("HelloGreeted"))["Name"]);
+        Assert.Equal(new string('Z', 256) + "…(+4744 chars)", Assert.Single(host.Logged("HelloGreeted")).GetStructuredStateValue("Name"));
     }
 
     [Fact]
@@ -122,7 +123,7 @@ public sealed class HelloTests
         await peer.ExpectAsync("--------");
         peer.EndInput();
         Assert.Equal(ConnectionOutcome.PeerClosed, (await peer.ExpectEndAsync()).Outcome);
-        Assert.Equal("--QUIT--", string.Concat(host.Logged("HelloGreeted").Select(e => e["Name"])));
+        Assert.Equal("--QUIT--", string.Concat(host.Logged("HelloGreeted").Select(e => e.GetStructuredStateValue("Name"))));
     }
 
     [Fact]
@@ -132,13 +133,13 @@ public sealed class HelloTests
         var peer = host.Connect(trickle: true);
         await peer.SendAsync(Encoding.UTF8.GetBytes("山田\r\nZack\n--quit--\nnever"));
         Assert.Equal(ConnectionOutcome.Completed, (await peer.ExpectEndAsync("--")).Outcome);
-        Assert.Equal(["山田", "ZACK"], host.Logged("HelloGreeted").Select(e => e["Name"]));
+        Assert.Equal(["山田", "ZACK"], host.Logged("HelloGreeted").Select(e => e.GetStructuredStateValue("Name")));
     }
 
     [Fact]
     public async Task Hello_SilentPeer_EndsAfterTheFirstByteTimeout()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         await using var host = new ProtocolHost("hello", time: time);
         var peer = host.Connect();
         time.Advance(TimeSpan.FromMinutes(1));

@@ -27,7 +27,7 @@ public sealed class RecordAllocationTests(ITestOutputHelper output)
     [InlineData(Burst, 2)]
     public async Task Session_SteadyState_AllocatesNothingPerMessage(int burst, long most)
     {
-        var time = new SteppedTime();
+        var time = new ObservedTime();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time, store: new FrugalStore());
         // What listens to the metrics allocates.
         host.Readings.Dispose();
@@ -44,7 +44,7 @@ public sealed class RecordAllocationTests(ITestOutputHelper output)
     [Fact]
     public async Task Writer_IdleForHours_LeavesNothingBehind()
     {
-        var (time, store) = (new SteppedTime(), new FakeStore());
+        var (time, store) = (new ObservedTime(), new FakeStore());
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time, store: store);
         for (var i = 0; i < 10; i++) await PassAsync();
         var (timers, before) = (time.Timers, GC.GetTotalMemory(forceFullCollection: true));

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Perch.Datagrams;
 using Perch.Protocols.Record;
 
@@ -92,7 +93,7 @@ public sealed class RecordDatagramTests
     [Fact]
     public async Task Record_WhoseTimeIsOver_IsRefused()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordDatagramHost.StartAsync(Acked, time: time);
         host.Store.Hold();
         host.Send("one");

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Protocols.Record;
 
@@ -98,7 +99,7 @@ public sealed class RecordFailureTests
     [InlineData(RecordHost.Syslog, "<13>one\n<13>two\n", 1)]
     public async Task AppendHangs_TimeIsOver_IsRefusedAndClosedWithoutAnAnswer(string options, string sent, int lines)
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(options, time: time);
         host.Store.Hold();
         var peer = host.Connect();
@@ -122,7 +123,7 @@ public sealed class RecordFailureTests
     [Fact]
     public async Task AppendHangs_SeveralBatchesInFlight_EachRecordIsRefused()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, new() { QueueRecords = 2 }, time);
         host.Store.Hold();
         var peer = host.Connect();
@@ -142,7 +143,7 @@ public sealed class RecordFailureTests
     [Fact]
     public async Task OpenFails_AtStart_SendersAreToldAtOnceAndItMendsByItself()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         var store = new FakeStore { OpenFailure = new RecordStoreException("read-only", "the folder cannot be written to") };
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time, store: store);
         var peer = host.Connect();
@@ -179,14 +180,14 @@ public sealed class RecordFailureTests
     public async Task OpenFails_NobodySends_ReadinessIsRedFromTheStart()
     {
         var store = new FakeStore { OpenFailure = new RecordStoreException("read-only", "the folder cannot be written to") };
-        await using var host = await RecordHost.StartAsync(RecordHost.Line, time: new SteppedTime(), store: store);
+        await using var host = await RecordHost.StartAsync(RecordHost.Line, time: new FakeTimeProvider(), store: store);
         Assert.Equal("the folder cannot be written to", host.Writer.Problem);
     }
 
     [Fact]
     public async Task OpenHangs_RecordsWait_ReadinessIsRed()
     {
-        var (time, store) = (new SteppedTime(), new FakeStore());
+        var (time, store) = (new FakeTimeProvider(), new FakeStore());
         store.HoldOpen();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time, store: store);
         await AdvanceUntilAsync(time, () => store.Opens == 1);
@@ -207,7 +208,7 @@ public sealed class RecordFailureTests
     [Fact]
     public async Task AppendFails_Idle_IsTriedOnceASecondAndMendsByItself()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
         var peer = host.Connect();
         await peer.SendAsync("a\n");
@@ -225,7 +226,7 @@ public sealed class RecordFailureTests
     [Fact]
     public async Task AppendFails_ProbeToo_NextMessagesAreRefusedWithoutAnAppend()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
         host.Store.Failure = new RecordStoreException("full", "no space left");
         var peer = host.Connect();
@@ -241,7 +242,7 @@ public sealed class RecordFailureTests
     [Fact]
     public async Task AppendFails_ProbeIsSlowToFail_NextMessagesAreRefusedAtOnce()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
         host.Store.Failure = new RecordStoreException("busy", "locked");
         // As one does that waits for a lock.
@@ -259,7 +260,7 @@ public sealed class RecordFailureTests
     [Fact]
     public async Task TrimFails_ReadinessIsRedUntilItMends()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
         var peer = host.Connect();
         host.Store.TrimFailure = new RecordStoreException("corrupt", "the file is damaged");
@@ -275,7 +276,7 @@ public sealed class RecordFailureTests
     [Fact]
     public async Task AppendFails_ProbeDoesNot_IsLoggedOnce()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
         host.Store.Failure = new RecordStoreException("full", "no room for a row");
         host.Store.ProbeFails = false;
@@ -295,7 +296,7 @@ public sealed class RecordFailureTests
     }
 
     /// <summary>Goes on by a second until it has come to that; each step is seen through before the next.</summary>
-    private static async Task AdvanceUntilAsync(SteppedTime time, Func<bool> holds)
+    private static async Task AdvanceUntilAsync(FakeTimeProvider time, Func<bool> holds)
     {
         if (holds()) return;
         time.Advance(Second);

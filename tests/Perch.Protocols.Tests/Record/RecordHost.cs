@@ -4,6 +4,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
@@ -22,7 +23,6 @@ internal sealed class RecordHost : IAsyncDisposable
 
     private readonly ServiceProvider _services;
     private readonly EndpointPipeline _pipeline;
-    private readonly LogRecorder _log = new();
     private bool _stopped;
 
     private RecordHost(IRecordStore store, string options, RecordsOptions? records, TimeProvider? time)
@@ -31,7 +31,7 @@ internal sealed class RecordHost : IAsyncDisposable
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
         var services = new ServiceCollection();
         services.AddSingleton<IHostEnvironment>(new NoFiles());
-        services.AddLogging(logging => logging.AddProvider(_log));
+        services.AddLogging(logging => logging.AddFakeLogging());
         services.AddSingleton(time ?? TimeProvider.System);
         services.AddSingleton(store);
         services.AddSingleton(records ?? new());
@@ -67,7 +67,7 @@ internal sealed class RecordHost : IAsyncDisposable
         return host;
     }
 
-    public LogEvent[] Logged(string name) => _log.Events(name);
+    public FakeLogRecord[] Logged(string name) => _services.GetFakeLogCollector().Named(name);
 
     public Peer Connect(bool trickle = false) => new(_pipeline, _services.GetRequiredService<ConnectionRegistry>(), trickle);
 

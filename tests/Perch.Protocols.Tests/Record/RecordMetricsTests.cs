@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Perch.Protocols.Record;
 
 namespace Perch.Protocols.Tests.Record;
@@ -33,7 +34,7 @@ public sealed class RecordMetricsTests
     [Fact]
     public async Task Refused_TimeIsOver_IsCountedThoughItMayYetBeStored()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, new() { QueueRecords = 2 }, time);
         host.Store.Hold();
         var peer = host.Connect();
@@ -69,7 +70,7 @@ public sealed class RecordMetricsTests
     [Fact]
     public async Task Commit_Transactions_AreTimedAndSized()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
         host.Store.Hold();
         var (first, second, third) = (host.Connect(), host.Connect(), host.Connect());
@@ -104,7 +105,7 @@ public sealed class RecordMetricsTests
     [Fact]
     public async Task Queue_WhileTheStoreHangs_SaysHowMuchWaitsAndForHowLong()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
         Assert.Equal((0, 0, 0), Queue(host));
         host.Store.Hold();

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 
 namespace Perch.Protocols.Tests.Record;
@@ -84,7 +85,7 @@ public sealed class RecordProtocolTests
     [Fact]
     public async Task Record_Stored_SaysWhereItCameFromAndWhen()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await RecordHost.StartAsync(RecordHost.Line, time: time);
         var peer = host.Connect();
         await peer.SendAsync("@a/1 one\n");
@@ -206,7 +207,7 @@ public sealed class RecordProtocolTests
         var ended = await peer.ExpectEndAsync("OK 1\nOK 2\nERR too-long A message may have at most 4 bytes.\n");
         Assert.Equal((ConnectionOutcome.ProtocolViolation, 2), (ended.Outcome, ended.Messages));
         Assert.Equal(["a", "bb"], host.Store.Texts);
-        Assert.Equal("too-long", Assert.Single(host.Logged("ProtocolViolated"))["Code"]);
+        Assert.Equal("too-long", Assert.Single(host.Logged("ProtocolViolated")).GetStructuredStateValue("Code"));
     }
 
     [Theory]

@@ -306,7 +306,7 @@ public sealed class RecordSessionTests
     [Fact]
     public async Task Drain_StoreHangs_IsRefusedWhenItsTimeIsOver()
     {
-        var time = new SteppedTime();
+        var time = new ObservedTime();
         await using var session = new LoneSession(Line(), time: time);
         await session.SendAsync("a\n");
         Assert.Equal(0, time.Timers);
@@ -328,7 +328,7 @@ public sealed class RecordSessionTests
     [Fact]
     public async Task Heartbeat_TimeIsOver_ThoseBehindItAreRefusedWithIt()
     {
-        var time = new SteppedTime();
+        var time = new ObservedTime();
         await using var session = new LoneSession(Line(), time: time);
         for (var i = 0; i < 4; i++) await session.SendAsync($"m{i}\n");
         time.Advance(TimeSpan.FromSeconds(11));
@@ -340,7 +340,7 @@ public sealed class RecordSessionTests
     [Fact]
     public async Task Heartbeat_TimeIsOver_RefusesAndNeverUsesTheBatchAgain()
     {
-        var time = new SteppedTime();
+        var time = new ObservedTime();
         await using var session = new LoneSession(Line(), time: time);
         await session.SendAsync("a\nb\n");
         time.Advance(TimeSpan.FromSeconds(10));
@@ -358,7 +358,7 @@ public sealed class RecordSessionTests
     [Fact]
     public async Task Heartbeat_TimeIsOver_TheConnectionLeavesWithWhatWaitsForTheQueue()
     {
-        var time = new SteppedTime();
+        var time = new ObservedTime();
         await using var session = new LoneSession(Line(), new() { QueueRecords = 1 }, time);
         await session.SendAsync("a\n");
         time.Advance(TimeSpan.FromSeconds(9));
@@ -377,7 +377,7 @@ public sealed class RecordSessionTests
     [Fact]
     public async Task Heartbeat_BatchIsAnsweredAndFilledAgainMeanwhile_LeavesTheNewOneAlone()
     {
-        var time = new SteppedTime();
+        var time = new ObservedTime();
         await using var session = new LoneSession(Line(inFlight: 1), time: time);
         using var looked = new SemaphoreSlim(0);
         using var goOn = new SemaphoreSlim(0);
@@ -420,7 +420,7 @@ public sealed class RecordSessionTests
     [Fact]
     public async Task Heartbeat_NothingInHand_DoesNothing()
     {
-        var time = new SteppedTime();
+        var time = new ObservedTime();
         await using var session = new LoneSession(Line(), time: time);
         time.Advance(TimeSpan.FromHours(1));
         session.Connection.Heartbeat();

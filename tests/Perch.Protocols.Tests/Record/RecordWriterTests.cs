@@ -9,7 +9,7 @@ public sealed class RecordWriterTests : IAsyncDisposable
 {
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly FakeStore _store = new();
-    private readonly SteppedTime _time = new();
+    private readonly ObservedTime _time = new();
     private RecordWriter? _writer;
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class ReplyTests
         var ended = await peer.ExpectEndAsync(Answer);
         Assert.Equal((ConnectionOutcome.Completed, 1), (ended.Outcome, ended.Messages));
         var received = Assert.Single(host.Logged("ReplyReceived"));
-        Assert.Equal((logged, $"受信データ: {logged}"), (received["Text"], received.Message));
+        Assert.Equal((logged, $"受信データ: {logged}"), (received.GetStructuredStateValue("Text"), received.Message));
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class ReplyTests
         var peer = host.Connect();
         await peer.SendAsync((byte[])[0xFF, 0x00, (byte)'a']);
         await peer.ExpectEndAsync(Answer);
-        Assert.Equal(@"\xFF\x00a", Assert.Single(host.Logged("ReplyReceived"))["Text"]);
+        Assert.Equal(@"\xFF\x00a", Assert.Single(host.Logged("ReplyReceived")).GetStructuredStateValue("Text"));
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class ReplyTests
         await peer.SendAsync(new string('x', 3000));
         var ended = await peer.ExpectEndAsync(Answer);
         Assert.Equal((ConnectionOutcome.Completed, 1), (ended.Outcome, ended.Messages));
-        Assert.Equal(new string('x', 256) + "…(+768 bytes)", Assert.Single(host.Logged("ReplyReceived"))["Text"]);
+        Assert.Equal(new string('x', 256) + "…(+768 bytes)", Assert.Single(host.Logged("ReplyReceived")).GetStructuredStateValue("Text"));
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class ReplyTests
         var peer = host.Connect(trickle: true);
         await peer.SendAsync("hello");
         await peer.ExpectEndAsync(Answer);
-        Assert.Equal("h", Assert.Single(host.Logged("ReplyReceived"))["Text"]);
+        Assert.Equal("h", Assert.Single(host.Logged("ReplyReceived")).GetStructuredStateValue("Text"));
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class ReplyTests
         var peer = host.Connect(trickle: true);
         await peer.SendAsync("hello\r\nnever");
         await peer.ExpectEndAsync(Answer);
-        Assert.Equal("hello", Assert.Single(host.Logged("ReplyReceived"))["Text"]);
+        Assert.Equal("hello", Assert.Single(host.Logged("ReplyReceived")).GetStructuredStateValue("Text"));
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public sealed class ReplyTests
         var peer = host.Connect();
         await peer.SendAsync("hello\n");
         Assert.Equal(ConnectionOutcome.ProtocolViolation, (await peer.ExpectEndAsync()).Outcome);
-        Assert.Equal("too-long", Assert.Single(host.Logged("ProtocolViolated"))["Code"]);
+        Assert.Equal("too-long", Assert.Single(host.Logged("ProtocolViolated")).GetStructuredStateValue("Code"));
     }
 
     [Theory]

@@ -6,12 +6,14 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 using Perch.Connections;
 using Perch.Datagrams;
 using Perch.Endpoints;
 using Perch.Protocols.Files;
 using Perch.Protocols.Tests.Files;
 using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Tftp;
 
@@ -21,7 +23,6 @@ internal sealed class TftpHost : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly EndpointManager _manager;
     private readonly FileFolder _folder = new();
-    private readonly LogRecorder _log = new();
 
     private TftpHost(string options, string store, string guards, string drain, TimeProvider? time)
     {
@@ -34,7 +35,7 @@ internal sealed class TftpHost : IAsyncDisposable
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
         var services = new ServiceCollection();
         services.AddSingleton<IHostEnvironment>(new NoFiles());
-        services.AddLogging(logging => logging.AddProvider(_log));
+        services.AddLogging(logging => logging.AddFakeLogging());
         services.AddSingleton(time ?? TimeProvider.System);
         services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddBuiltInProtocols();
         _services = services.BuildServiceProvider();
@@ -72,7 +73,7 @@ internal sealed class TftpHost : IAsyncDisposable
 
     public TftpPeer Connect(string from = "127.0.0.1") => new(EndPoint, IPAddress.Parse(from));
 
-    public LogEvent[] Logged(string name) => _log.Events(name);
+    public FakeLogRecord[] Logged(string name) => _services.GetFakeLogCollector().Named(name);
 
     /// <summary>How many transfers ended so.</summary>
     public double Ended(string outcome, string direction = "read") => Readings.Sum("perch.tftp.transfers", $"direction={direction} endpoint=test outcome={outcome}");

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Perch.Protocols.Tests.Files;
 
 namespace Perch.Protocols.Tests.Tftp;
@@ -44,7 +45,7 @@ public sealed class TftpLossTests
     [Fact]
     public async Task Transfer_ThroughANetworkThatBreaks_EndsWithinItsLimits()
     {
-        var time = new Record.SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync("""{ "AllowWrite": true }""", time: time);
         await host.Store.PutAsync("f", FileFolder.Bytes(100_000));
         using var peer = host.Connect();

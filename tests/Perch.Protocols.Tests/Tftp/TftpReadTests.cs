@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Protocols.Tests.Files;
 using Perch.Protocols.Tests.Record;
@@ -31,7 +32,9 @@ public sealed class TftpReadTests
         Assert.Equal(size, host.Readings.Sum("perch.files.sent", "endpoint=test"));
         Assert.Equal(0, host.Active);
         var line = Assert.Single(host.Logged("TftpEnded"));
-        Assert.Equal((LogLevel.Information, (long)size, 512), (line.Level, line["Bytes"], line["BlockSize"]));
+        Assert.Equal(
+            (LogLevel.Information, $"{size}", "512"),
+            (line.Level, line.GetStructuredStateValue("Bytes"), line.GetStructuredStateValue("BlockSize")));
     }
 
     [Theory]
@@ -184,14 +187,14 @@ public sealed class TftpReadTests
         peer.Error(8, "\u001b[2J no");
         await host.UntilEndedAsync("peer-error");
         Assert.False(peer.HasPacket);
-        Assert.Equal(@"\x1B[2J no", Assert.Single(host.Logged("TftpPeerError"))["Text"]);
+        Assert.Equal(@"\x1B[2J no", Assert.Single(host.Logged("TftpPeerError")).GetStructuredStateValue("Text"));
         await EndedAsync(host, ConnectionOutcome.PeerReset);
     }
 
     [Fact]
     public async Task Data_NotAcknowledged_IsSentAgainLongerEachTimeAndGivenUp()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync(time: time);
         await host.Store.PutAsync("f", FileFolder.Bytes(2000));
         using var peer = host.Connect();
@@ -216,7 +219,7 @@ public sealed class TftpReadTests
     [Fact]
     public async Task Data_WithATimeoutOfThePeers_IsSentAgainAfterThat()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync(time: time);
         await host.Store.PutAsync("f", FileFolder.Bytes(600));
         using var peer = host.Connect();
@@ -239,7 +242,7 @@ public sealed class TftpReadTests
     [Fact]
     public async Task LastAcknowledgment_Lost_IsAskedForAgain()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync(time: time);
         await host.Store.PutAsync("f", "hello");
         using var peer = host.Connect();
@@ -256,7 +259,7 @@ public sealed class TftpReadTests
     [Fact]
     public async Task LastAcknowledgment_NeverSent_IsAnOutcomeOfItsOwn()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync("""{ "Retries": 1 }""", time: time);
         await host.Store.PutAsync("f", "hello");
         using var peer = host.Connect();
@@ -276,7 +279,7 @@ public sealed class TftpReadTests
     [InlineData("blksize 1428 windowsize 64 tsize 0", 3, 264)]
     public async Task Request_ThatMayBeForged_IsWorthItsBudget(string options, int most, int mostBytes)
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync(time: time);
         await host.Store.PutAsync("f", FileFolder.Bytes(100_000));
         using var peer = host.Connect();
@@ -339,7 +342,7 @@ public sealed class TftpReadTests
     [Fact]
     public async Task Window_WhoseFirstBlockIsLost_IsSentAgainWhenThePeerSaysSo()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync(time: time);
         var bytes = FileFolder.Bytes(8 * 10);
         await host.Store.PutAsync("f", bytes);

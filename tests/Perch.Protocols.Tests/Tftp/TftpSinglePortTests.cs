@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Protocols.Tests.Files;
 using Perch.Protocols.Tests.Record;
@@ -68,7 +69,7 @@ public sealed class TftpSinglePortTests
     [Fact]
     public async Task Request_OfAPeerThatHasStartedAnew_BeginsAnew()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync(SinglePort, time: time);
         var bytes = FileFolder.Bytes(600);
         await host.Store.PutAsync("f", bytes);

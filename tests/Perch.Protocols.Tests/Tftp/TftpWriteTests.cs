@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Protocols.Tests.Files;
 using Perch.Protocols.Tests.Record;
@@ -143,7 +144,7 @@ public sealed class TftpWriteTests
     [Fact]
     public async Task LastAcknowledgment_Lost_IsSentAgainForAWhile()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync(Writable, time: time);
         using var peer = host.Connect();
         using var stranger = host.Connect();
@@ -262,7 +263,7 @@ public sealed class TftpWriteTests
     [Fact]
     public async Task Write_WhosePeerGoesSilent_IsGivenUpAndLeavesNothing()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         await using var host = await TftpHost.StartAsync("""{ "AllowWrite": true, "Retries": 2 }""", time: time);
         using var peer = host.Connect();
         peer.Write("f");

@@ -31,8 +31,15 @@ public sealed class ArrowTests
     [Fact]
     public void Server_Packages_KnowThem() => Assert.Contains(References("Perch.Server", "PackageReference"), IsTheServers);
 
+    [Theory]
+    [InlineData("Perch.Wire")]
+    [InlineData("Perch.Transport")]
+    public void Project_Frameworks_AreTheBaseOneOnly(string project) => Assert.Empty(References(project, "FrameworkReference"));
+
     [Fact]
-    public void Wire_Frameworks_AreTheBaseOneOnly() => Assert.Empty(References("Perch.Wire", "FrameworkReference"));
+    public void Transport_Packages_AreAbstractionsOnly() => Assert.Equal(
+        ["Microsoft.AspNetCore.Connections.Abstractions", "Microsoft.Extensions.Logging.Abstractions"],
+        References("Perch.Transport", "PackageReference"));
 
     private static bool IsTheServers(string package) =>
         package.StartsWith("Serilog", StringComparison.OrdinalIgnoreCase) || package.StartsWith("OpenTelemetry", StringComparison.OrdinalIgnoreCase);

@@ -1,5 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
-using Perch.Tests.Fakes;
 using Perch.Tests.Shared;
 
 namespace Perch.Tests.Connections;
@@ -51,5 +51,5 @@ public sealed class LiveConnectionsTests
         Assert.InRange(_live.Glance().Length, 10, 64);
     }
 
-    private static ConnectionState New() => new(new InMemoryConnection(), new("e", "p"), new ManualTimeProvider());
+    private static ConnectionState New() => new(new InMemoryConnection(), new("e", "p"), new FakeTimeProvider());
 }

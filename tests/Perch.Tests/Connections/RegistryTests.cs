@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Tests.Fakes;
 using Perch.Tests.Shared;
@@ -8,7 +9,7 @@ namespace Perch.Tests.Connections;
 
 public sealed class RegistryTests
 {
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly ConnectionRegistry _registry;
 
     public RegistryTests() => _registry = new(_time);

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Diagnostics;
 using Perch.Endpoints;
@@ -22,7 +23,7 @@ internal sealed class TestPipeline : IDisposable
         Services = new(Registry, new PerchMetrics(Meters, Registry), Time, loggers ?? NullLoggerFactory.Instance);
     }
 
-    public ManualTimeProvider Time { get; } = new();
+    public FakeTimeProvider Time { get; } = new();
 
     public IMeterFactory Meters { get; }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Configuration;
 using Perch.Lifecycle;
 using Perch.Tests.Fakes;
@@ -10,7 +11,7 @@ namespace Perch.Tests.Lifecycle;
 public sealed class ConfigurationFileWatcherTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly ConfigurationStatus _status = new();
     private IConfigurationRoot? _configuration;
 

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Time.Testing;
+using Perch.Tests.Shared;
 using Perch.Transport.Timers;
 
 namespace Perch.Transport.Tests.Timers;
@@ -10,7 +12,7 @@ public sealed class SharedTimerWheelTests
     [Fact]
     public void Start_TheClockPasses_TimersAreCalledWithoutAThread()
     {
-        using var log = new RecordingLogger();
+        using var log = new FakeLoggerProvider();
         using var wheel = new SharedTimerWheel(_time, log.CreateLogger("test"));
         var due = new List<string>();
         new TestTimer(wheel.Timers, _ => due.Add("late")).Start(TimeSpan.FromSeconds(30));
@@ -27,7 +29,7 @@ public sealed class SharedTimerWheelTests
     [Fact]
     public void OnDue_Throws_IsLoggedAndTheWheelTurnsOn()
     {
-        using var log = new RecordingLogger();
+        using var log = new FakeLoggerProvider();
         using var wheel = new SharedTimerWheel(_time, log.CreateLogger("test"));
         var timer = new TestTimer(wheel.Timers, static _ => throw new InvalidOperationException());
         timer.Start(TimeSpan.FromMilliseconds(10));
@@ -35,13 +37,13 @@ public sealed class SharedTimerWheelTests
         timer.Start(TimeSpan.FromMilliseconds(10));
         _time.Advance(TimeSpan.FromMilliseconds(10));
         Assert.Equal(2, timer.Count);
-        Assert.Equal(2, log.Named("TimerThrew").Count());
+        Assert.Equal(2, log.Collector.Named("TimerThrew").Length);
     }
 
     [Fact]
     public void Dispose_TimerPending_IsNotDue()
     {
-        using var log = new RecordingLogger();
+        using var log = new FakeLoggerProvider();
         var wheel = new SharedTimerWheel(_time, log.CreateLogger("test"));
         var timer = new TestTimer(wheel.Timers, static _ => { });
         timer.Start(TimeSpan.FromMilliseconds(10));

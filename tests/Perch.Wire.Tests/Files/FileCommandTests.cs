@@ -1,7 +1,9 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 using Perch.Wire.Files;
 
 namespace Perch.Wire.Tests.Files;
@@ -9,6 +11,12 @@ namespace Perch.Wire.Tests.Files;
 public sealed class FileCommandTests
 {
     private const string Hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    private static readonly string[] Words =
+    [
+        "PUT", "GET", "STAT", "LIST", "DELETE", "QUIT", " ", " ", "a", "写", "offset=", "length=", "limit=", "after=", "sha256=", Hash,
+        "0", "7", "-", "..", "/", "\0", "\n", "\r", "9223372036854775807",
+    ];
 
     /// <summary>A line, and the command in its own words: see <see cref="Tell"/>.</summary>
     public static TheoryData<string, string> Good => new()
@@ -107,20 +115,19 @@ public sealed class FileCommandTests
         Assert.Equal(fits ? "Stat (a name has at most 1024 bytes) from 0" : "too-long", Assert.Single(read));
     }
 
-    [Fact]
-    public void TryRead_RandomLines_GiveACommandOrAProtocolError() =>
-        Properties.ForAll(Gen.Elements("PUT", "GET", "STAT", "LIST", "DELETE", "QUIT", " ", " ", "a", "写", "offset=", "length=", "limit=", "after=", "sha256=", Hash, "0", "7", "-", "..", "/", "\0", "\n", "\r", "9223372036854775807")
-            .ArrayOf().Select(string.Concat), 5000, text => Understood(Encoding.UTF8.GetBytes(text + "\n")));
+    [Property(MaxTest = 5000, QuietOnSuccess = true)]
+    public Property TryRead_RandomLines_GiveACommandOrAProtocolError() =>
+        Prop.ForAll(Arb.From(Gen.Elements(Words).ArrayOf().Select(string.Concat)), text => Understood(Encoding.UTF8.GetBytes(text + "\n")));
 
-    [Fact]
-    public void TryRead_MutatedLines_GiveACommandOrAProtocolError() =>
-        Properties.ForAll(
-            from line in Gen.Elements(((IEnumerable<object[]>)Good).Select(row => (string)row[0]).ToArray())
-            from at in Gen.Choose(0, 200)
-            from value in Gen.Choose(0, 255)
-            from insert in Gen.Elements(true, false)
-            select Mutate(line + "\n", at, (byte)value, insert),
-            5000,
+    [Property(MaxTest = 5000, QuietOnSuccess = true)]
+    public Property TryRead_MutatedLines_GiveACommandOrAProtocolError() =>
+        Prop.ForAll(
+            Arb.From(
+                from line in Gen.Elements(((IEnumerable<object[]>)Good).Select(row => (string)row[0]).ToArray())
+                from at in Gen.Choose(0, 200)
+                from value in Gen.Choose(0, 255)
+                from insert in Gen.Elements(true, false)
+                select Mutate(line + "\n", at, (byte)value, insert)),
             Understood);
 
     private static byte[] Mutate(string line, int at, byte value, bool insert)

@@ -1,49 +1,39 @@
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 using Perch.Wire.Framings;
 
 namespace Perch.Wire.Tests.Framings;
 
 public sealed class FrameReaderPropertyTests
 {
-    private const int Count = 3000;
-
     // Bytes that mean something to a framing come up often enough to meet each other.
     private static readonly Gen<char> Octet = Gen.Frequency(
         (6, Gen.Elements('\r', '\n', ' ', '0', '1', '2', '9', '<', 'a', '\u00ff')),
         (3, Gen.Choose(0, 12).Select(value => (char)value)),
         (1, Gen.Choose(0, 255).Select(value => (char)value)));
 
-    [Theory]
-    [InlineData(Framing.Line)]
-    [InlineData(Framing.Length)]
-    [InlineData(Framing.Syslog)]
-    public void TryRead_ValidStreamInAnyParts_GivesItsMessages(Framing framing) =>
-        Properties.ForAll(Cases(framing, ValidStream(framing)), Count, sample =>
+    [Property(MaxTest = 9000, QuietOnSuccess = true)]
+    public Property TryRead_ValidStreamInAnyParts_GivesItsMessages() =>
+        Prop.ForAll(Arb.From(CasesOfEach(ValidStream)), sample =>
         {
-            var read = Frames.Read(framing, sample.Max, sample.Parts);
+            var read = Frames.Read(sample.Framing, sample.Max, sample.Parts);
             Assert.Null(read.Code);
             Assert.Empty(read.Rest);
-            Assert.Equal(FrameModel.Read(framing, sample.Max, sample.Stream), read);
+            Assert.Equal(FrameModel.Read(sample.Framing, sample.Max, sample.Stream), read);
         });
 
-    [Theory]
-    [InlineData(Framing.Line)]
-    [InlineData(Framing.Length)]
-    [InlineData(Framing.Syslog)]
-    public void TryRead_RandomBytesInAnyParts_AgreesWithTheModel(Framing framing) =>
-        Properties.ForAll(Cases(framing, _ => Text(40)), Count, AgreesWithTheModel);
+    [Property(MaxTest = 9000, QuietOnSuccess = true)]
+    public Property TryRead_RandomBytesInAnyParts_AgreesWithTheModel() =>
+        Prop.ForAll(Arb.From(CasesOfEach(_ => _ => Text(40))), AgreesWithTheModel);
 
-    [Theory]
-    [InlineData(Framing.Line)]
-    [InlineData(Framing.Length)]
-    [InlineData(Framing.Syslog)]
-    public void TryRead_MutatedStreamInAnyParts_AgreesWithTheModel(Framing framing) =>
-        Properties.ForAll(Cases(framing, max => ValidStream(framing)(max).SelectMany(Mutated)), Count, AgreesWithTheModel);
+    [Property(MaxTest = 9000, QuietOnSuccess = true)]
+    public Property TryRead_MutatedStreamInAnyParts_AgreesWithTheModel() =>
+        Prop.ForAll(Arb.From(CasesOfEach(framing => max => ValidStream(framing)(max).SelectMany(Mutated))), AgreesWithTheModel);
 
-    [Fact]
-    public void TryRead_ChunksInAnyParts_KeepsEveryByteAndTheBound() =>
-        Properties.ForAll(Cases(Framing.Chunk, _ => Text(40)), Count, sample =>
+    [Property(MaxTest = 3000, QuietOnSuccess = true)]
+    public Property TryRead_ChunksInAnyParts_KeepsEveryByteAndTheBound() =>
+        Prop.ForAll(Arb.From(Cases(Framing.Chunk, _ => Text(40))), sample =>
         {
             var read = Frames.Read(Framing.Chunk, sample.Max, sample.Parts);
             Assert.Equal(sample.Stream, string.Concat(read.Messages));
@@ -59,6 +49,9 @@ public sealed class FrameReaderPropertyTests
 
     private static Gen<string> Text(int longest) =>
         Gen.Choose(0, longest).SelectMany(length => Octet.ArrayOf(length)).Select(octets => new string(octets));
+
+    private static Gen<Sample> CasesOfEach(Func<Framing, Func<int, Gen<string>>> stream) =>
+        Gen.Elements(Framing.Line, Framing.Length, Framing.Syslog).SelectMany(framing => Cases(framing, stream(framing)));
 
     private static Gen<Sample> Cases(Framing framing, Func<int, Gen<string>> stream) =>
         from max in Gen.Choose(1, 12)

@@ -1,6 +1,7 @@
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 using Perch.Wire.Tftp;
 
 namespace Perch.Wire.Tests.Tftp;
@@ -23,11 +24,12 @@ public sealed class TftpPropertyTests
 
     private static readonly Gen<byte[]> Any = Gen.Choose(0, 600).SelectMany(count => Gen.Choose(0, 255).Select(b => (byte)b).ArrayOf(count));
 
-    [Fact]
-    public void Read_RandomBytes_NeverThrows() => Properties.ForAll(Any, 2000, ReadAll);
+    [Property(MaxTest = 2000, QuietOnSuccess = true)]
+    public Property Read_RandomBytes_NeverThrows() => Prop.ForAll(Arb.From(Any), ReadAll);
 
-    [Fact]
-    public void Read_RandomBytesBehindEachOpcode_NeverThrows() => Properties.ForAll(Any.Zip(Gen.Choose(0, 7)), 2000, sample => ReadAll([0, (byte)sample.Item2, .. sample.Item1]));
+    [Property(MaxTest = 2000, QuietOnSuccess = true)]
+    public Property Read_RandomBytesBehindEachOpcode_NeverThrows() =>
+        Prop.ForAll(Arb.From(Any.Zip(Gen.Choose(0, 7))), sample => ReadAll([0, (byte)sample.Item2, .. sample.Item1]));
 
     [Fact]
     public void Read_EverySeedCutAnywhere_NeverThrows()

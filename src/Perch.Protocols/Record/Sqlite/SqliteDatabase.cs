@@ -1,14 +1,19 @@
+using System.Runtime.InteropServices;
 using SQLitePCL;
 
 namespace Perch.Protocols.Record.Sqlite;
 
 /// <summary>A connection to the file, for one thread at a time, that says failures as <see cref="RecordStoreException"/>.</summary>
-internal sealed class SqliteDatabase : IDisposable
+internal sealed partial class SqliteDatabase : IDisposable
 {
-    private readonly SqliteLibrary _library = SqliteLibrary.Instance;
+    /// <summary>SQLITE_FCNTL_HAS_MOVED.</summary>
+    private const int HasMovedControl = 20;
+
     private readonly List<SqliteStatement> _statements = [];
     private readonly string _log;
     private readonly sqlite3 _handle;
+
+    static SqliteDatabase() => Batteries_V2.Init();
 
     /// <param name="path">In full.</param>
     /// <param name="create">Whether a file that is not there is made.</param>
@@ -30,6 +35,9 @@ internal sealed class SqliteDatabase : IDisposable
         }
     }
 
+    /// <summary>Version of the SQLite that the package provides, such as 3.53.4.</summary>
+    public static string LibraryVersion => raw.sqlite3_libversion().utf8_to_string();
+
     public string Path { get; }
 
     public bool IsReadOnly => raw.sqlite3_db_readonly(_handle, "main") == 1;
@@ -38,7 +46,7 @@ internal sealed class SqliteDatabase : IDisposable
     public int Changes => raw.sqlite3_changes(_handle);
 
     /// <summary>Whether the path names this file still, and the log beside it. Once written to, a database in this mode has its log.</summary>
-    public bool IsInPlace => !_library.HasMoved(_handle) && File.Exists(_log);
+    public bool IsInPlace => !HasMoved() && File.Exists(_log);
 
     public SqliteStatement Prepare(string sql)
     {
@@ -98,4 +106,15 @@ internal sealed class SqliteDatabase : IDisposable
         _statements.Clear();
         if (_handle is { IsInvalid: false, IsClosed: false }) _ = raw.sqlite3_close_v2(_handle);
     }
+
+    /// <summary>Whether the path names another file than the open one. Costs one <c>stat</c>.</summary>
+    private bool HasMoved()
+    {
+        var moved = 0;
+        return FileControl(_handle.DangerousGetHandle(), 0, HasMovedControl, ref moved) == raw.SQLITE_OK && moved != 0;
+    }
+
+    /// <summary>The package has no managed method for this function of its library.</summary>
+    [LibraryImport("e_sqlite3", EntryPoint = "sqlite3_file_control")]
+    private static partial int FileControl(nint database, nint name, int operation, ref int value);
 }

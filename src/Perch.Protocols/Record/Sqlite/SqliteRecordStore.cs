@@ -36,7 +36,7 @@ internal sealed partial class SqliteRecordStore : IRecordStore
     {
         (_path, _options, _time, _logger, BusyTimeout) = (Path.GetFullPath(path), options, time, logger, busyTimeout);
         _readers = new(_path, busyTimeout, time);
-        Log.LibraryLoaded(logger, SqliteLibrary.Instance.Name, SqliteLibrary.Instance.Version);
+        Log.LibraryLoaded(logger, SqliteDatabase.LibraryVersion);
     }
 
     /// <summary>SQLite has one writer at a time.</summary>
@@ -172,8 +172,8 @@ internal sealed partial class SqliteRecordStore : IRecordStore
 
     private static partial class Log
     {
-        [LoggerMessage(4400, LogLevel.Information, "SQLite {Version} ({Library}) keeps the records", EventName = "SqliteLibraryLoaded")]
-        public static partial void LibraryLoaded(ILogger logger, string library, string version);
+        [LoggerMessage(4400, LogLevel.Information, "SQLite {Version} stores the records", EventName = "SqliteLibraryLoaded")]
+        public static partial void LibraryLoaded(ILogger logger, string version);
 
         [LoggerMessage(4401, LogLevel.Information, "{Path} is open", EventName = "SqliteOpened")]
         public static partial void Opened(ILogger logger, string path);

@@ -1,5 +1,6 @@
 using System.Text;
 using Amazon.S3.Model;
+using Microsoft.Extensions.Time.Testing;
 using Perch.FunctionalTests.Hosting;
 using Perch.Protocols.Files;
 using Perch.Protocols.Files.S3;
@@ -129,7 +130,9 @@ public sealed class S3PartsTests
     [Theory, S3Data]
     public async Task Trim_PartsThatNoCheckpointSpeaksOf_AreAborted(string kind)
     {
-        await using var scene = await StoreScene.OpenAsync(kind, options => options.AbandonAfter = TimeSpan.FromSeconds(1), new LaterTime());
+        // S3 dates the uploads by its own clock.
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow() + TimeSpan.FromHours(1));
+        await using var scene = await StoreScene.OpenAsync(kind, options => options.AbandonAfter = TimeSpan.FromSeconds(1), time);
         await scene.S3.Bucket.BeginMultipartAsync("写真/a", []);
         await using var live = await scene.Store.BeginAsync(new(FileFolder.Name("b")) { Length = 3 * Part }, default);
         await live.AppendAsync(new(FileFolder.Bytes(Part + 1)));
@@ -222,9 +225,4 @@ public sealed class S3PartsTests
     /// <summary>The kinds of what the store has of its own, but for the probe.</summary>
     private static async Task<string[]> OwnAsync(StoreScene scene) =>
         [.. (await scene.S3.Bucket.ListAsync(S3Files.Own, "", 1000, default)).Objects.Where(o => o.Key != S3Files.Probe).Select(o => o.Key.Split('/')[1])];
-
-    private sealed class LaterTime : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + TimeSpan.FromHours(1);
-    }
 }

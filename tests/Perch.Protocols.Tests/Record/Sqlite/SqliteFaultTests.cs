@@ -1,5 +1,6 @@
 using Perch.Protocols.Record;
 using Perch.Protocols.Record.Sqlite;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Record.Sqlite;
 
@@ -103,6 +104,21 @@ public sealed class SqliteFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task Log_StoreOpensAgain_StatesTheVersionOfSqliteOnce()
+    {
+        await using var store = _folder.Store();
+        await store.AddAsync(_folder.Batch("a"));
+        File.Delete(_folder.Database);
+        await store.FailAsync(_folder.Batch("b"));
+        await store.AddAsync(_folder.Batch("c"));
+
+        Assert.Equal(2, _folder.Log.Collector.Named("SqliteOpened").Length);
+        var version = Assert.Single(_folder.Log.Collector.Named("SqliteLibraryLoaded")).GetStructuredStateValue("Version");
+        Assert.Equal(Version(), version);
+        Assert.StartsWith("3.53.", version, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Open_NoDatabaseButAText_IsCorruptUntilItIsRemoved()
     {
         await File.WriteAllTextAsync(_folder.Database, string.Concat(Enumerable.Repeat("not a database\n", 100)));
@@ -180,6 +196,12 @@ public sealed class SqliteFaultTests : IDisposable
         var failure = SqliteFailure.From("/data/records.db", result, "words");
         Assert.Equal(code, failure.Code);
         Assert.StartsWith($"/data/records.db: words (SQLite {result}). ", failure.Message, StringComparison.Ordinal);
+    }
+
+    private string Version()
+    {
+        using var other = _folder.Other();
+        return other.Query("SELECT sqlite_version()");
     }
 
     private static Task<RecordStoreException> OpenFailsAsync(SqliteRecordStore store) => Assert.ThrowsAsync<RecordStoreException>(() => store.OpenAsync(CancellationToken.None));

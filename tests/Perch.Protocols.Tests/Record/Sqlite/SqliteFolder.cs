@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Testing;
+using Microsoft.Extensions.Time.Testing;
 using Perch.Protocols.Record;
 using Perch.Protocols.Record.Sqlite;
 
@@ -15,10 +16,12 @@ internal sealed class SqliteFolder : IDisposable
 
     public RecordsOptions Options { get; } = new();
 
-    public ManualTime Time { get; } = new();
+    public FakeTimeProvider Time { get; } = new();
+
+    public FakeLogger<SqliteRecordStore> Log { get; } = new();
 
     public SqliteRecordStore Store(TimeProvider? time = null, string? path = null) =>
-        new(path ?? Database, Options, time ?? Time, NullLogger<SqliteRecordStore>.Instance, busyTimeout: TimeSpan.FromMilliseconds(20));
+        new(path ?? Database, Options, time ?? Time, Log, busyTimeout: TimeSpan.FromMilliseconds(20));
 
     /// <summary>Another process, as far as SQLite can tell.</summary>
     public SqliteDatabase Other() => new(Database, create: true, TimeSpan.FromSeconds(2));

@@ -32,7 +32,7 @@ public sealed class SqliteRetentionTests : IDisposable
         await using var store = _folder.Store();
         _folder.Time.Advance(TimeSpan.FromDays(1));
         await store.AddAsync(_folder.Batch("ahead"));
-        _folder.Time.Advance(TimeSpan.FromDays(-1));
+        _folder.Time.AdjustTime(_folder.Time.GetUtcNow() - TimeSpan.FromDays(1));
         await store.AddAsync(_folder.Batch("1", "2"));
         _folder.Time.Advance(TimeSpan.FromHours(2));
         Assert.Equal("2 0", await TrimAsync(store, 10, times: 2));
