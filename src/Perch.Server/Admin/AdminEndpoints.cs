@@ -16,8 +16,9 @@ internal static class AdminEndpoints
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
-    public static void MapAdmin(this IEndpointRouteBuilder app)
+    public static void MapAdmin(this WebApplication app)
     {
+        AccessLog.Use(app);
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready", new() { ResponseWriter = WriteHealthAsync });
         app.MapPrometheusScrapingEndpoint("/metrics");

@@ -16,7 +16,7 @@ internal static class TelemetrySetup
     // connections with labels that are bounded by the configuration.
     private static readonly string[] Meters = ["Perch", ProcessMetrics.MeterName, "System.Runtime"];
 
-    private static readonly string[] ActivitySources = ["Perch", "Npgsql"];
+    private static readonly string[] ActivitySources = ["Perch", "Perch.S3", "Npgsql"];
 
     // From a refused connection to one that lives as long as a device's session.
     private static readonly ExplicitBucketHistogramConfiguration ConnectionSeconds = new()
@@ -63,12 +63,16 @@ internal static class TelemetrySetup
     private static void AddOtlp(OpenTelemetryBuilder telemetry, IConfiguration configuration)
     {
         var (metrics, traces, logs) = (new OtlpSignal(configuration, "METRICS"), new OtlpSignal(configuration, "TRACES"), new OtlpSignal(configuration, "LOGS"));
+        if (!metrics.IsExported && !traces.IsExported && !logs.IsExported)
+            return;
+        telemetry.Services.AddSingleton<ExportFailures>();
+        telemetry.WithMetrics(builder => builder.AddInstrumentation(provider => provider.GetRequiredService<ExportFailures>()));
         if (metrics.IsExported)
             telemetry.WithMetrics(builder => builder.AddOtlpExporter(metrics.Name, metrics.Configure));
         if (traces.IsExported)
             telemetry.WithTracing(builder => builder.AddSource(ActivitySources).AddOtlpExporter(traces.Name, traces.Configure));
         if (logs.IsExported)
-            telemetry.WithLogging(builder => builder.AddOtlpExporter(logs.Name, logs.Configure));
+            telemetry.WithLogging(builder => builder.AddOtlpExporter(logs.Name, logs.Configure), options => options.IncludeFormattedMessage = true);
     }
 
     // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last, so that they override what the program says of itself.

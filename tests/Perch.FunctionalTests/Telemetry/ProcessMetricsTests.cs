@@ -30,5 +30,5 @@ public sealed class ProcessMetricsTests
     }
 
     private static double Value(string text, string name) =>
-        double.Parse(text.Split('\n').Single(line => line.StartsWith(name + " ", StringComparison.Ordinal))[(name.Length + 1)..]);
+        double.Parse(text.Split('\n').Single(line => line.StartsWith(name + "{} ", StringComparison.Ordinal))[(name.Length + 3)..]);
 }

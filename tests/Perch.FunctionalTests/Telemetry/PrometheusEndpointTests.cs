@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
-using Microsoft.Extensions.DependencyInjection;
-using OpenTelemetry.Metrics;
 
 namespace Perch.FunctionalTests.Telemetry;
 
@@ -19,8 +17,8 @@ public sealed class PrometheusEndpointTests
         Assert.Equal("text/plain; version=0.0.4; charset=utf-8", response.Content.Headers.ContentType?.ToString());
         var text = await response.Content.ReadAsStringAsync();
         Assert.Contains("service_name=\"perch\",service_version=\"0.", text);
-        Assert.Contains("\ndotnet_gc_heap_total_allocated_bytes_total ", text);
-        Assert.Contains("\nprocess_start_time_seconds 1", text);
+        Assert.Contains("\ndotnet_gc_heap_total_allocated_bytes_total{} ", text);
+        Assert.Contains("\nprocess_start_time_seconds{} 1", text);
         Assert.Contains("\n# TYPE dotnet_thread_pool_threads gauge\n", text);
     }
 
@@ -33,7 +31,7 @@ public sealed class PrometheusEndpointTests
 
         early!.Add(4);
 
-        Assert.Contains("\nperch_messages_total 4\n", await host.ScrapeAsync());
+        Assert.Contains("\nperch_messages_total{} 4\n", await host.ScrapeAsync());
     }
 
     [Fact]
@@ -44,8 +42,8 @@ public sealed class PrometheusEndpointTests
         one.CreateMeter().CreateCounter<long>("perch.messages").Add(1);
         two.CreateMeter().CreateCounter<long>("perch.messages").Add(2);
 
-        Assert.Contains("\nperch_messages_total 1\n", await one.ScrapeAsync());
-        Assert.Contains("\nperch_messages_total 2\n", await two.ScrapeAsync());
+        Assert.Contains("\nperch_messages_total{} 1\n", await one.ScrapeAsync());
+        Assert.Contains("\nperch_messages_total{} 2\n", await two.ScrapeAsync());
     }
 
     [Fact]
@@ -81,17 +79,6 @@ public sealed class PrometheusEndpointTests
             Assert.Equal(lines.Length, lines.Distinct(StringComparer.Ordinal).Count());
             Assert.Equal("", lines[^1]);
         });
-    }
-
-    [Fact]
-    public async Task Get_AfterTheProviderIsGone_IsUnavailable()
-    {
-        await using var host = await TinyHost.StartAsync();
-        host.Services.GetRequiredService<MeterProvider>().Dispose();
-
-        using var response = await host.GetMetricsAsync();
-
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
     }
 
     [NeighbourFact("promtool")]
