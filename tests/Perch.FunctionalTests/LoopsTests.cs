@@ -47,7 +47,8 @@ public sealed class LoopsTests
         host.Folder.Write(settings.Without("marker").ToString());
         await Poll.UntilAsync(async () => (await host.Admin.GetEndpointsAsync()).Count == 1, () => "the next edit is applied");
 
-        Assert.Single(host.Log.Split('\n'), line => line.Contains("Perch:Loops is 2 now, and applies at the next start; until then it stays 1", StringComparison.Ordinal));
+        const string Line = "Perch:Loops is 2 now, and applies at the next start; until then it stays 1";
+        Assert.Single(host.Log.Split('\n'), line => line.Contains(Line, StringComparison.Ordinal));
     }
 
     private static int LoopThreads(ServerProcess server) => Directory.GetDirectories($"/proc/{server.Id}/task")

@@ -14,17 +14,18 @@ public sealed class OneProcessStoreTests
             .With("files", """{ "Port": 0, "Protocol": "files" }"""));
         await using var first = await ServerProcess.StartAsync(folder);
         await StoreAsync(first, "OK 1\n");
-        await Poll.UntilAsync(async () => (await first.Admin.GetReadyAsync()).Status == HttpStatusCode.OK, () => "the first has both stores");
+        await Poll.UntilAsync(async () => await IsReadyAsync(first), () => "the first has both stores");
 
         await using var second = await ServerProcess.StartAsync(folder);
         await Poll.UntilAsync(
             async () => await ProblemAsync(second, "records") is not null && await ProblemAsync(second, "files") is not null,
             () => second.Output);
 
-        Assert.StartsWith($"{folder.Root}/data/records.db is in use by another Perch process", await ProblemAsync(second, "records"), StringComparison.Ordinal);
-        Assert.Contains("another Perch:Records:Path", await ProblemAsync(second, "records"), StringComparison.Ordinal);
-        Assert.StartsWith($"{folder.Root}/data/files is in use by another Perch process", await ProblemAsync(second, "files"), StringComparison.Ordinal);
-        Assert.Contains("another Perch:Files:Path", await ProblemAsync(second, "files"), StringComparison.Ordinal);
+        var (records, files) = (await ProblemAsync(second, "records"), await ProblemAsync(second, "files"));
+        Assert.StartsWith($"{folder.Root}/data/records.db is in use by another Perch process", records, StringComparison.Ordinal);
+        Assert.Contains("another Perch:Records:Path", records, StringComparison.Ordinal);
+        Assert.StartsWith($"{folder.Root}/data/files is in use by another Perch process", files, StringComparison.Ordinal);
+        Assert.Contains("another Perch:Files:Path", files, StringComparison.Ordinal);
         await StoreAsync(first, "OK 2\n");
 
         var verified = await ServerProcess.RunAsync(folder, "--verify-files");
@@ -32,9 +33,11 @@ public sealed class OneProcessStoreTests
 
         first.Signal(ServerProcess.Sigkill);
         await first.WaitForExitAsync();
-        await Poll.UntilAsync(async () => (await second.Admin.GetReadyAsync()).Status == HttpStatusCode.OK, () => second.Output);
+        await Poll.UntilAsync(async () => await IsReadyAsync(second), () => second.Output);
         await StoreAsync(second, "OK 3\n");
     }
+
+    private static async Task<bool> IsReadyAsync(ServerProcess server) => (await server.Admin.GetReadyAsync()).Status == HttpStatusCode.OK;
 
     private static async Task StoreAsync(ServerProcess server, string answer)
     {

@@ -1,3 +1,4 @@
+using Perch.FunctionalTests.Cli;
 using Perch.FunctionalTests.Hosting;
 
 namespace Perch.FunctionalTests;
@@ -16,8 +17,8 @@ public sealed class ReusePortTests
         using var folder = new ServerFolder(Settings(engine, 0, reusePort: true));
         await using var first = await ServerProcess.StartAsync(folder);
         var port = await first.Admin.GetPortAsync("echo");
-        folder.Write(Settings(engine, port, reusePort: true).ToString());
-        await using var second = await ServerProcess.StartAsync(folder);
+        using var secondFolder = new ServerFolder(Settings(engine, port, reusePort: true));
+        await using var second = await ServerProcess.StartAsync(secondFolder);
         Assert.Equal(port, await second.Admin.GetPortAsync("echo"));
 
         await TalkAsync(port);
@@ -38,9 +39,9 @@ public sealed class ReusePortTests
         using var folder = new ServerFolder(Settings("Direct", 0, reusePort: false));
         await using var first = await ServerProcess.StartAsync(folder);
         var port = await first.Admin.GetPortAsync("echo");
-        folder.Write(Settings("Direct", port, reusePort: true).ToString());
+        using var secondFolder = new ServerFolder(Settings("Direct", port, reusePort: true));
 
-        var second = await ServerProcess.RunAsync(folder);
+        var second = await ServerProcess.RunAsync(secondFolder);
 
         Assert.Equal(1, second.ExitCode);
         Assert.Contains("address in use by a process without ReusePort, or of another user", second.Errors, StringComparison.Ordinal);
@@ -49,30 +50,28 @@ public sealed class ReusePortTests
     [Fact]
     public async Task ReusePort_TurnedOn_RebindsAndKeepsOpenConnections()
     {
-        using var folder = new ServerFolder(Settings("Direct", 0, reusePort: true));
-        // The port is the kernel's choice, and stays reserved while the first process runs.
+        // Without a port of its own the endpoint would get another one from the kernel.
+        var port = FreePort.Find();
+        using var folder = new ServerFolder(Settings("Direct", port, reusePort: false));
         await using var first = await ServerProcess.StartAsync(folder);
-        var port = await first.Admin.GetPortAsync("echo");
-        first.Signal(ServerProcess.Sigterm);
-        await first.WaitForExitAsync();
-        folder.Write(Settings("Direct", port, reusePort: false).ToString());
-        await using var second = await ServerProcess.StartAsync(folder);
         using var busy = await Client.ConnectAsync(port);
         await busy.SendAsync("half");
-        await Poll.UntilAsync(async () => (await second.Admin.GetConnectionsAsync()).Any(c => c.BytesReceived == 4), () => "half a line has arrived");
+        await Poll.UntilAsync(
+            async () => (await first.Admin.GetConnectionsAsync()).Any(c => c.BytesReceived == 4), () => "half a line has arrived");
 
         folder.Write(Settings("Direct", port, reusePort: true).ToString());
-        await Poll.UntilAsync(async () => (await second.Admin.GetEndpointsAsync()).Count == 2, () => "one drains and one listens");
-        await Poll.UntilAsync(async () => await second.Admin.FindListeningAsync("echo") is not null, () => "it listens again");
-        await using var third = await ServerProcess.StartAsync(folder);
+        await Poll.UntilAsync(async () => (await first.Admin.GetEndpointsAsync()).Count == 2, () => "one drains and one listens");
+        await Poll.UntilAsync(async () => await first.Admin.FindListeningAsync("echo") is not null, () => "it listens again");
+        await using var second = await ServerProcess.StartAsync(folder);
 
-        Assert.Equal(port, await third.Admin.GetPortAsync("echo"));
+        Assert.Equal(port, await second.Admin.GetPortAsync("echo"));
         Assert.Equal("GOT:half and half", await busy.AskAsync(" and half\n", 17));
     }
 
-    private static ServerSettings Settings(string engine, int port, bool reusePort) => new ServerSettings { SocketEngine = engine }.With("echo", $$"""
-        { "Port": {{port}}, "Protocol": "echo", "ReusePort": {{(reusePort ? "true" : "false")}}, "Options": { "Framing": "Line" } }
-        """);
+    private static ServerSettings Settings(string engine, int port, bool reusePort) =>
+        new ServerSettings { SocketEngine = engine }.With("echo", $$"""
+            { "Port": {{port}}, "Protocol": "echo", "ReusePort": {{(reusePort ? "true" : "false")}}, "Options": { "Framing": "Line" } }
+            """);
 
     private static async Task TalkAsync(int port)
     {

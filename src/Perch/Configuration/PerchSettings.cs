@@ -14,7 +14,9 @@ internal sealed class PerchSettings
     /// <summary>The implementation that serves TCP and Unix-socket connections. Default <c>Direct</c>.</summary>
     public SocketEngine SocketEngine { get; set; } = SocketEngine.Direct;
 
-    /// <summary>Number of event loops of the direct transport; 0, the default, is one per processor. A change applies at the next start.</summary>
+    /// <summary>
+    /// Number of event loops of the direct transport; 0, the default, is one per processor. A change applies at the next start.
+    /// </summary>
     [Range(0, 1024)]
     public int Loops { get; set; }
 

@@ -35,8 +35,10 @@ internal static class ConnectionPipeline
     public static ConnectionDelegate BuildSessions(EndpointConfig endpoint, PipelineServices services)
     {
         var traffic = services.Registry.TrafficOf(endpoint.Name, endpoint.Protocol.Name);
+        var outcome = new OutcomeMiddleware(
+            traffic, services, hasStream: false, endpoint.LogConnections, static () => ValueTask.CompletedTask);
         return Compose(static connection => ((SessionConnection)connection).Serve(),
-            new OutcomeMiddleware(traffic, services, hasStream: false, endpoint.LogConnections, static () => ValueTask.CompletedTask).OnConnectionAsync,
+            outcome.OnConnectionAsync,
             new AdmissionMiddleware(services.Registry, endpoint.TotalConnections, endpoint.Guards).OnConnectionAsync,
             StartedLog(endpoint, services));
     }

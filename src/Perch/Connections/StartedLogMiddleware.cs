@@ -17,8 +17,8 @@ internal sealed partial class StartedLogMiddleware(ILogger logger)
 
     private static partial class Log
     {
-        [LoggerMessage(2006, LogLevel.Information, "Connection {ConnectionId} started: endpoint {Endpoint}, protocol {Protocol}, peer {Peer}",
-            EventName = "ConnectionStarted")]
+        [LoggerMessage(EventId = 2006, Level = LogLevel.Information, EventName = "ConnectionStarted",
+            Message = "Connection {ConnectionId} started: endpoint {Endpoint}, protocol {Protocol}, peer {Peer}")]
         public static partial void Started(ILogger logger, string connectionId, string endpoint, string protocol, string peer);
     }
 }

@@ -236,8 +236,10 @@ internal sealed partial class Endpoint : IDisposable
     private static string Describe(Exception exception, ListenAddress address) => exception.GetBaseException() switch
     {
         SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } when address.ReusePort =>
-            "address in use by a process without ReusePort, or of another user: stop it, change the endpoint's Port, or set its Enabled to false",
-        SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => "address in use: stop the process that has it, change the endpoint's Port, or set its Enabled to false",
+            "address in use by a process without ReusePort, or of another user: "
+            + "stop it, change the endpoint's Port, or set its Enabled to false",
+        SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } =>
+            "address in use: stop the process that has it, change the endpoint's Port, or set its Enabled to false",
         SocketException { SocketErrorCode: SocketError.AccessDenied } => "permission denied: ports below 1024 need CAP_NET_BIND_SERVICE, a Unix socket a folder that can be written",
         SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "this machine does not have the address: change the endpoint's Address",
         _ => exception.Message,

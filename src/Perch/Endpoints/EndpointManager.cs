@@ -265,7 +265,8 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         [LoggerMessage(1012, LogLevel.Error, "The configuration could not be applied to its end", EventName = "ConfigurationApplyFailed")]
         public static partial void ApplyFailed(ILogger logger, Exception exception);
 
-        [LoggerMessage(1013, LogLevel.Warning, "Perch:Loops is {Configured} now, and applies at the next start; until then it stays {Running}", EventName = "LoopsChanged")]
+        [LoggerMessage(EventId = 1013, Level = LogLevel.Warning, EventName = "LoopsChanged",
+            Message = "Perch:Loops is {Configured} now, and applies at the next start; until then it stays {Running}")]
         public static partial void LoopsAtNextStart(ILogger logger, int configured, int running);
 
         [LoggerMessage(1011, LogLevel.Information, "Stopping: still accepting for {Seconds} s, so that load balancers notice", EventName = "LameDuckBegan")]

@@ -157,7 +157,8 @@ public sealed class SqliteRecordStoreTests : IDisposable
         var appends = Enumerable.Range(0, 20).Select(i => store.AppendAsync([_folder.Batch($"{i}")], CancellationToken.None)).ToArray();
         await store.DisposeAsync();
         await Task.WhenAll(appends);
-        Assert.Equal(["records.db", "records.db-lock"], Directory.GetFiles(Path.GetDirectoryName(_folder.Database)!).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        var files = Directory.GetFiles(Path.GetDirectoryName(_folder.Database)!).Select(Path.GetFileName);
+        Assert.Equal(["records.db", "records.db-lock"], files.Order(StringComparer.Ordinal));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => store.AppendAsync([_folder.Batch("late")], CancellationToken.None));
         await using var again = _folder.Store();
         Assert.Equal(20, (await again.ListAsync()).Count);
