@@ -55,8 +55,8 @@ public sealed class MetricsTests
         await Poll.UntilAsync(async () => (await host.Admin.GetMetricsAsync()).Sum("perch_connections_ended_total", "endpoint=\"echo\"") == Clients, () => "all have ended");
         var metrics = await host.Admin.GetMetricsAsync();
         double Of(string name) => metrics.Sum(name, "endpoint=\"echo\"", "protocol=\"echo\"");
-        Assert.Equal(counted.Sum(c => c.Sent), Of("perch_bytes_received_total"));
-        Assert.Equal(counted.Sum(c => c.Received), Of("perch_bytes_sent_total"));
+        Assert.Equal(counted.Sum(c => c.Sent), Of("perch_bytes_received_bytes_total"));
+        Assert.Equal(counted.Sum(c => c.Received), Of("perch_bytes_sent_bytes_total"));
         Assert.Equal(Clients * (5 + Burst), Of("perch_messages_total"));
         Assert.Equal(Clients, Of("perch_connections_accepted_total"));
         Assert.Equal(0, Of("perch_connections_active"));

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Reflection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using OpenTelemetry;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
@@ -65,6 +66,7 @@ internal static class TelemetrySetup
         var (metrics, traces, logs) = (new OtlpSignal(configuration, "METRICS"), new OtlpSignal(configuration, "TRACES"), new OtlpSignal(configuration, "LOGS"));
         if (!metrics.IsExported && !traces.IsExported && !logs.IsExported)
             return;
+        telemetry.Services.TryAddSingleton(TimeProvider.System);
         telemetry.Services.AddSingleton<ExportFailures>();
         telemetry.WithMetrics(builder => builder.AddInstrumentation(provider => provider.GetRequiredService<ExportFailures>()));
         if (metrics.IsExported)

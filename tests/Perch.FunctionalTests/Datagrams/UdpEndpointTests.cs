@@ -32,7 +32,7 @@ public sealed class UdpEndpointTests
         Assert.Equal(1, metrics.Sum("perch_datagrams_dropped_total", Labels, "reason=\"truncated\""));
         Assert.Equal(0, metrics.Sum("perch_datagrams_dropped_total", Labels, "reason=\"kernel\""));
         Assert.Equal(1, metrics.Sum("perch_messages_total", Labels));
-        Assert.Equal(5, metrics.Sum("perch_bytes_sent_total", Labels));
+        Assert.Equal(5, metrics.Sum("perch_bytes_sent_bytes_total", Labels));
         Assert.Equal(1, metrics.Sum("perch_message_duration_seconds_count", Labels));
         Assert.Equal(1, metrics.Sum("perch_endpoint_state", Labels, "state=\"Listening\""));
         Assert.Equal(HttpStatusCode.OK, (await host.Admin.GetReadyAsync()).Status);
