@@ -151,10 +151,13 @@ public sealed class TutorialDialogueTests
         Assert.Equal("データ送信", await Neighbour.RunAsync("nc", ["127.0.0.1", reply], "x"));
     }
 
-    [NeighbourFact("telnet")]
-    public async Task Echo_Telnet_ShowsGot()
+    [NeighbourTheory("telnet")]
+    [InlineData("echo")]
+    [InlineData("echo-conversation")]
+    [InlineData("echo-blocking")]
+    public async Task Echo_Telnet_ShowsGot(string protocol)
     {
-        await using var host = await PerchHost.StartAsync(Settings);
+        await using var host = await PerchHost.StartAsync(new ServerSettings().With("echo", $$"""{ "Port": 0, "Protocol": "{{protocol}}" }"""));
         var port = await host.Admin.GetPortAsync("echo");
         await using var telnet = Neighbour.Start("telnet", ["127.0.0.1", port.ToString()]);
         // Telnet leaves when its input ends, whatever it was still to show: so the input stays open.
