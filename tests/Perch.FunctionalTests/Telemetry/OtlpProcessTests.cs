@@ -26,7 +26,6 @@ public sealed class OtlpProcessTests
 
         var received = await collector.StopAsync();
         Assert.All(received, item => Assert.Equal("perch", item.Service));
-        File.WriteAllLines("/tmp/spans.txt", received.Where(r => r.Signal == "span").Select(r => $"{r.Scope} {r.Name} {string.Join(",", r.Attributes)}")); File.WriteAllText("/tmp/srv.log", server.Output);
         AssertSpans(received, echo, lines, transfer);
         AssertMetrics(received);
         AssertEndLog(received, server.Output, echo);

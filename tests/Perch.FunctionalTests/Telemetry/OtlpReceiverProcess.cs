@@ -10,6 +10,7 @@ internal sealed class OtlpReceiverProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly Task<string> _errors;
+    private Task<string> _output = Task.FromResult("");
 
     private OtlpReceiverProcess(Process process)
     {
@@ -37,6 +38,8 @@ internal sealed class OtlpReceiverProcess : IAsyncDisposable
         var receiver = new OtlpReceiverProcess(process);
         receiver.Url = await process.StandardOutput.ReadLineAsync().WaitAsync(Poll.Deadline)
             ?? throw new InvalidOperationException(await receiver._errors);
+        // From now on: the receiver answers no export while the pipe is full.
+        receiver._output = process.StandardOutput.ReadToEndAsync();
         return receiver;
     }
 
@@ -44,7 +47,7 @@ internal sealed class OtlpReceiverProcess : IAsyncDisposable
     public async Task<IReadOnlyList<Received>> StopAsync()
     {
         _process.StandardInput.Close();
-        var lines = await _process.StandardOutput.ReadToEndAsync().WaitAsync(Poll.Deadline);
+        var lines = await _output.WaitAsync(Poll.Deadline);
         Assert.Equal("", await _errors.WaitAsync(Poll.Deadline));
         return [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<Received>(line)!)];
     }
