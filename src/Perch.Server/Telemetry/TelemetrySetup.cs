@@ -40,7 +40,9 @@ internal static class TelemetrySetup
     public static IServiceCollection AddPerchTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddMetrics();
+        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ProcessMetrics>();
+        services.AddSingleton<ExportFailures>();
         services.ConfigureOpenTelemetryMeterProvider((provider, metrics) =>
         {
             var factory = provider.GetRequiredService<IMeterFactory>();
@@ -51,6 +53,7 @@ internal static class TelemetrySetup
             .WithMetrics(metrics => metrics
                 .AddMeter(Meters)
                 .AddInstrumentation(provider => provider.GetRequiredService<ProcessMetrics>())
+                .AddInstrumentation(provider => provider.GetRequiredService<ExportFailures>())
                 .AddPrometheusExporter(prometheus =>
                 {
                     prometheus.ScopeInfoEnabled = false;
@@ -64,11 +67,6 @@ internal static class TelemetrySetup
     private static void AddOtlp(OpenTelemetryBuilder telemetry, IConfiguration configuration)
     {
         var (metrics, traces, logs) = (new OtlpSignal(configuration, "METRICS"), new OtlpSignal(configuration, "TRACES"), new OtlpSignal(configuration, "LOGS"));
-        if (!metrics.IsExported && !traces.IsExported && !logs.IsExported)
-            return;
-        telemetry.Services.TryAddSingleton(TimeProvider.System);
-        telemetry.Services.AddSingleton<ExportFailures>();
-        telemetry.WithMetrics(builder => builder.AddInstrumentation(provider => provider.GetRequiredService<ExportFailures>()));
         if (metrics.IsExported)
             telemetry.WithMetrics(builder => builder.AddOtlpExporter(metrics.Name, metrics.Configure));
         if (traces.IsExported)
