@@ -68,7 +68,7 @@ public sealed class ValueTests
     [InlineData("'dance' is no verb and no option. See 'perch --help'.", "dance", "localhost:1")]
     [InlineData("'--dance' is no verb and no option. See 'perch --help'.", "--dance")]
     [InlineData("A verb is missing. See 'perch --help'.")]
-    [InlineData("Required argument missing for command: 'send'. See 'perch send --help'.", "send")]
+    [InlineData("Required argument 'URL' missing for command: 'send'. See 'perch send --help'.", "send")]
     public async Task CommandLine_ThatIsWrong_SaysWhat(string told, params string[] args) => (await CliRun.RunAsync(args)).AssertFailed(ExitCode.Usage, told);
 
     [Fact]
