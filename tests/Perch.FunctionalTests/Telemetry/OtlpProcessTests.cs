@@ -46,10 +46,21 @@ public sealed class OtlpProcessTests
         await using var server = await ServerProcess.StartAsync(folder, Environment(url));
         await TalkAsync(server, "echo", "hello", "GOT:hello");
         await TalkAsync(server, "lines", "a\n", "OK 1\n");
+        if (!isSilent)
+        {
+            await Poll.UntilAsync(() => Failures(server) > 0, () => server.Output);
+            await Poll.UntilAsync(async () => (await server.Admin.GetMetricsAsync()).Sum("perch_telemetry_export_failures_total") > 1, () => server.Output);
+        }
+
         server.Signal(ServerProcess.Sigterm);
 
         Assert.Equal(0, (await server.WaitForExitAsync()).ExitCode);
+        // However many exports fail: one warning a minute.
+        if (!isSilent)
+            Assert.InRange(Failures(server), 1, 2);
     }
+
+    private static int Failures(ServerProcess server) => server.Output.Split("An export over OTLP failed").Length - 1;
 
     private static ServerSettings Settings() => new ServerSettings()
         .With("echo", """{ "Port": 0, "Protocol": "echo" }""")
