@@ -100,7 +100,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
         try
         {
             var started = context.Meter.Start();
-            while (context.Frames.TryRead(ref buffer, out var message))
+            while (context.Frames.TryRead(ref buffer, read.IsCompleted, out var message))
             {
                 handled++;
                 var handling = OnMessageAsync(context, message);
