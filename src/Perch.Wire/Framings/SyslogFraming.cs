@@ -112,6 +112,17 @@ public static class SyslogFraming
         return !message.IsEmpty;
     }
 
+    /// <summary>The message of a datagram (RFC 5426): without one NUL and one LF at its end, in any order.</summary>
+    /// <remarks>Such senders treat UDP as they treat TCP: Python's SysLogHandler adds NUL to every message.</remarks>
+    /// <param name="datagram">The payload of one datagram.</param>
+    /// <returns>A slice of <paramref name="datagram"/>.</returns>
+    public static ReadOnlyMemory<byte> TrimDatagram(ReadOnlyMemory<byte> datagram) => datagram.Span switch
+    {
+        [.., Nul, Lf] or [.., Lf, Nul] => datagram[..^2],
+        [.., Nul or Lf] => datagram[..^1],
+        _ => datagram,
+    };
+
     private static bool TryReadCounted(
         ref ReadOnlySequence<byte> buffer, int max, long count, int header, out ReadOnlySequence<byte> message)
     {

@@ -40,6 +40,20 @@ public sealed class SyslogFramingTests
         }
     }
 
+    [Theory]
+    [InlineData("<13>a", "<13>a")]
+    [InlineData("<13>a\0", "<13>a")]
+    [InlineData("<13>a\n", "<13>a")]
+    [InlineData("<13>a\n\0", "<13>a")]
+    [InlineData("<13>a\0\n", "<13>a")]
+    [InlineData("<13>a\n\n", "<13>a\n")]
+    [InlineData("<13>a\0\0", "<13>a\0")]
+    [InlineData("<13>a\n\0\n", "<13>a\n")]
+    [InlineData("\0", "")]
+    [InlineData("", "")]
+    public void TrimDatagram_TrailingNulAndLf_AreDroppedOnce(string datagram, string message) =>
+        Assert.Equal(message, Bytes.Text(new ReadOnlySequence<byte>(SyslogFraming.TrimDatagram(Bytes.Of(datagram)))));
+
     [Fact]
     public void TryRead_EmptyLinesOnly_AreConsumed()
     {
