@@ -123,6 +123,8 @@ internal sealed partial class PostgresRecordStore : IRecordStore
                     catch (Exception exception) when (exception is not OperationCanceledException)
                     {
                         last = exception;
+                        if (PostgresFailure.IsOfServer(exception))
+                            _source.Clear();
                         throw;
                     }
                 },
@@ -130,6 +132,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         }
         catch (TimeoutRejectedException)
         {
+            _source.Clear();
             throw last is null
                 ? new RecordStoreException("unavailable", $"{_server} has not answered within {_options.Timeout.TotalSeconds:0.#} s. See whether it, or the network to it, hangs.")
                 : PostgresFailure.From(_server, last);
@@ -140,6 +143,10 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         }
     }
 
+    /// <summary>
+    /// For the start and the probe. After a failure the next use makes a new connection: a pooled one stays on the server that
+    /// the name meant before a failover, and a demoted server keeps it open.
+    /// </summary>
     private async Task<T> UseAsync<T>(Func<NpgsqlConnection, Task<T>> use, CancellationToken cancellationToken)
     {
         try
@@ -149,6 +156,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
+            _source.Clear();
             throw PostgresFailure.From(_server, exception);
         }
     }
@@ -161,6 +169,8 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
+            if (PostgresFailure.IsOfServer(exception))
+                _source.Clear();
             throw PostgresFailure.From(_server, exception);
         }
     }
