@@ -3,6 +3,12 @@ namespace Perch.Protocols.Record.Sqlite;
 /// <summary>The connection that writes, from its opening to the first failure that leaves it in doubt.</summary>
 internal sealed class SqliteWriter : IDisposable
 {
+    /// <summary>
+    /// Bytes that the log keeps after it was brought into the file. It grows beyond them while another process reads, and
+    /// without a limit it would keep its largest size until the restart. A log of 4,000 pages has 16 MiB.
+    /// </summary>
+    public const int MaxIdleLogBytes = 64 * 1024 * 1024;
+
     private readonly SqliteDatabase _database;
     private readonly SqliteStatement _probe;
 
@@ -35,10 +41,12 @@ internal sealed class SqliteWriter : IDisposable
             if (database.IsReadOnly) throw SqliteFailure.From(path, SQLitePCL.raw.SQLITE_READONLY, "the file cannot be written");
             var mode = database.Query("PRAGMA journal_mode = WAL");
             if (mode != "wal") throw new RecordStoreException("unavailable", $"{path}: the file system does not allow SQLite's write-ahead log (its mode is {mode}). Use a local disk.");
-            database.Execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384");
+            database.Execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384; " +
+                $"PRAGMA journal_size_limit = {MaxIdleLogBytes}");
             migratedFrom = SqliteSchema.Migrate(database);
             if (database.QueryInt64("PRAGMA wal_checkpoint(TRUNCATE)") != 0 && isSuspect)
                 throw SqliteFailure.From(path, SQLitePCL.raw.SQLITE_BUSY, "the log cannot be brought into the file, which must be after a failed sync");
+            database.RememberLog();
             return new(database, options, time);
         }
         catch

@@ -102,6 +102,46 @@ public sealed class SqliteFaultTests : IDisposable
         }
     }
 
+    /// <summary>A copy, or a restored log, that takes the name of the log: the open one is lost with the process.</summary>
+    [Fact]
+    public async Task Append_LogReplacedWhileOpen_FailsAndThenStoresInWhatIsThere()
+    {
+        await using (var store = _folder.Store())
+        {
+            await store.AddAsync(_folder.Batch("a"));
+            await store.TextsAsync();
+            File.Copy(_folder.Database + "-wal", _folder.Database + "-copy");
+            File.Move(_folder.Database + "-copy", _folder.Database + "-wal", overwrite: true);
+            Assert.Equal("unavailable", (await store.FailAsync(_folder.Batch("b"))).Code);
+            await store.AddAsync(_folder.Batch("c"));
+            Assert.Equal("c", (await store.TextsAsync())[^1]);
+        }
+
+        await using var again = _folder.Store();
+        Assert.Equal("c", (await again.TextsAsync())[^1]);
+        await again.OnWriterAsync(database => Assert.Equal("ok", database.Query("PRAGMA integrity_check")));
+    }
+
+    [Fact]
+    public async Task Append_AfterALongReadOfAnother_TheLogShrinksToItsLimit()
+    {
+        var megabyte = new string('x', 1 << 20);
+        await using var store = _folder.Store();
+        await store.AddAsync(_folder.Batch("a"));
+        using (var other = _folder.Other())
+        {
+            other.Execute("BEGIN");
+            Assert.Equal(1, other.QueryInt64("SELECT count(*) FROM logs"));
+            for (var i = 0; i < 10; i++) await store.AddAsync(_folder.Batch([.. Enumerable.Repeat(megabyte, 7)]));
+            Assert.InRange(LogBytes(), SqliteWriter.MaxIdleLogBytes + 1, long.MaxValue);
+        }
+
+        for (var i = 0; i < 3; i++) await store.AddAsync(_folder.Batch("b"));
+        Assert.InRange(LogBytes(), 0, SqliteWriter.MaxIdleLogBytes);
+
+        long LogBytes() => new FileInfo(_folder.Database + "-wal").Length;
+    }
+
     [Fact]
     public async Task Open_NoDatabaseButAText_IsCorruptUntilItIsRemoved()
     {
