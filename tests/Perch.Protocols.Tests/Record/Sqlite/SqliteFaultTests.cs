@@ -205,7 +205,6 @@ public sealed class SqliteFaultTests : IDisposable
     [Theory]
     [InlineData(10, "unavailable")]
     [InlineData(1034, "unavailable")]
-    [InlineData(4874, "full")]
     [InlineData(13, "full")]
     [InlineData(517, "busy")]
     [InlineData(6, "busy")]
@@ -221,6 +220,15 @@ public sealed class SqliteFaultTests : IDisposable
         Assert.Equal(code, failure.Code);
         Assert.StartsWith($"/data/records.db: words (SQLite {result}). ", failure.Message, StringComparison.Ordinal);
     }
+
+    /// <summary>4874: the -shm file could not be extended.</summary>
+    [Theory]
+    [InlineData(4874, true, "unavailable")]
+    [InlineData(4874, false, "full")]
+    [InlineData(13, true, "full")]
+    [InlineData(1034, false, "unavailable")]
+    public void From_ResultAndRoom_IsFullOnlyWithoutRoom(int result, bool hasRoom, string code) =>
+        Assert.Equal(code, SqliteFailure.From("/data/records.db", result, "words", hasRoom).Code);
 
     private static Task<RecordStoreException> OpenFailsAsync(SqliteRecordStore store) => Assert.ThrowsAsync<RecordStoreException>(() => store.OpenAsync(CancellationToken.None));
 
