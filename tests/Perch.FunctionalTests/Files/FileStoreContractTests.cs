@@ -299,5 +299,7 @@ public sealed class FileStoreContractTests
         public TimeSpan By { get; set; }
 
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + By;
+
+        public override long GetTimestamp() => base.GetTimestamp() + (long)(By.TotalSeconds * TimestampFrequency);
     }
 }

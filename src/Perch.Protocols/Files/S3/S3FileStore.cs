@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Amazon.S3;
 using Microsoft.Extensions.Logging;
+using Perch.Protocols.Retention;
 using Perch.Protocols.Files.Disk;
 using Perch.Wire.Files;
 
@@ -47,7 +48,7 @@ internal sealed partial class S3FileStore : IFileStore
         Bucket = new(client, options.Bucket, options.Prefix, options.Timeout);
         (Files, Checkpoints, Totals) = (new(Bucket), new(Bucket, logger), new(options));
         Publisher = new(Bucket, Files, Checkpoints, Totals, logger);
-        _trimmer = new(this, _live, time);
+        _trimmer = new(this, _live, time, RetentionClock.OfThisMachine(time, logger));
     }
 
     public FileStoreOptions Options { get; }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Perch.Protocols.Retention;
 using Polly;
 using Polly.Retry;
 using Polly.Timeout;
@@ -34,7 +35,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         (_options, _logger, _server) = (options, logger, PostgresSource.Describe(options.ConnectionString));
         _source = PostgresSource.Create(options);
         _reader = new(_source, SinceSlack);
-        _trimmer = new(options);
+        _trimmer = new(options, RetentionClock.OfServer(time, logger));
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddTimeout(options.Timeout)
             .AddRetry(new RetryStrategyOptions

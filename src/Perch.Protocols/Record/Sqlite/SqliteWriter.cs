@@ -1,3 +1,5 @@
+using Perch.Protocols.Retention;
+
 namespace Perch.Protocols.Record.Sqlite;
 
 /// <summary>The connection that writes, from its opening to the first failure that leaves it in doubt.</summary>
@@ -12,12 +14,12 @@ internal sealed class SqliteWriter : IDisposable
     private readonly SqliteDatabase _database;
     private readonly SqliteStatement _probe;
 
-    private SqliteWriter(SqliteDatabase database, RecordsOptions options, TimeProvider time)
+    private SqliteWriter(SqliteDatabase database, RecordsOptions options, TimeProvider time, RetentionClock retention)
     {
         _database = database;
         _probe = database.Prepare("UPDATE state SET probed_at = ?1");
         Appender = new(database, options.DeduplicateWindow);
-        Trimmer = new(database, options, time);
+        Trimmer = new(database, options, time, retention);
     }
 
     public SqliteAppender Appender { get; }
@@ -31,7 +33,7 @@ internal sealed class SqliteWriter : IDisposable
     /// into the file: the system may then show what it has not written and never will. So the log must be brought in,
     /// which writes all of it anew, before it grows.
     /// </summary>
-    public static SqliteWriter Open(string path, RecordsOptions options, TimeProvider time, TimeSpan busyTimeout, bool isSuspect, out long migratedFrom)
+    public static SqliteWriter Open(string path, RecordsOptions options, TimeProvider time, RetentionClock retention, TimeSpan busyTimeout, bool isSuspect, out long migratedFrom)
     {
         CreateFolder(path);
         var database = new SqliteDatabase(path, create: true, busyTimeout);
@@ -47,7 +49,7 @@ internal sealed class SqliteWriter : IDisposable
             if (database.QueryInt64("PRAGMA wal_checkpoint(TRUNCATE)") != 0 && isSuspect)
                 throw SqliteFailure.From(path, SQLitePCL.raw.SQLITE_BUSY, "the log cannot be brought into the file, which must be after a failed sync");
             database.RememberLog();
-            return new(database, options, time);
+            return new(database, options, time, retention);
         }
         catch
         {
