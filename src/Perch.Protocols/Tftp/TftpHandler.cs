@@ -33,6 +33,14 @@ internal sealed partial class TftpHandler : DatagramHandler<TftpOptions>
     }
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// A client may send its request from any port (RFC 1350, section 4), and lwIP's sends from 69. A TFTP server at such a port
+    /// answers the answer with an ERROR, which is never answered.
+    /// </remarks>
+    protected override bool AcceptsFromReflectorPort(ReadOnlySpan<byte> payload) =>
+        TftpPacket.OpcodeOf(payload) is TftpOpcode.ReadRequest or TftpOpcode.WriteRequest;
+
+    /// <inheritdoc/>
     protected override ValueTask OnDatagramAsync(DatagramContext context, ReadOnlyMemory<byte> payload)
     {
         switch (TftpPacket.OpcodeOf(payload.Span))

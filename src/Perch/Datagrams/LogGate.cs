@@ -1,10 +1,11 @@
 namespace Perch.Datagrams;
 
-/// <summary>Lets one log line through in a second, and counts those that it holds back: what peers can cause does not fill a disk. For any thread.</summary>
+/// <summary>Lets one log line through per interval, and counts those that it holds back: what peers can cause does not fill a disk. For any thread.</summary>
 /// <param name="time">The clock.</param>
-public sealed class LogGate(TimeProvider time)
+/// <param name="interval">The shortest time between two lines. Default 1 second.</param>
+public sealed class LogGate(TimeProvider time, TimeSpan? interval = null)
 {
-    private readonly long _interval = time.TimestampFrequency;
+    private readonly long _interval = (long)((interval ?? TimeSpan.FromSeconds(1)).TotalSeconds * time.TimestampFrequency);
     private long _next = long.MinValue;
     private long _held;
 

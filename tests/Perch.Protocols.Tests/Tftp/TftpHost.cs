@@ -70,7 +70,7 @@ internal sealed class TftpHost : IAsyncDisposable
         return host;
     }
 
-    public TftpPeer Connect(string from = "127.0.0.1") => new(EndPoint, IPAddress.Parse(from));
+    public TftpPeer Connect(string from = "127.0.0.1", int port = 0) => new(EndPoint, IPAddress.Parse(from), port);
 
     public LogEvent[] Logged(string name) => _log.Events(name);
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Perch.Connections;
+using Perch.Datagrams;
 using Perch.Protocols.Tests.Files;
 using Perch.Protocols.Tests.Record;
 
@@ -87,6 +88,37 @@ public sealed class TftpRequestTests
             peer.Read(name);
             await peer.ErrorAsync(1);
         }
+    }
+
+    /// <summary>lwIP's client sends from 69, U-Boot's from 1024 and up; here a port of the same list that a test may have.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Request_FromAReflectorsPort_IsServed(bool singlePort)
+    {
+        await using var host = await TftpHost.StartAsync($$"""{ "AllowWrite": true, "SinglePort": {{(singlePort ? "true" : "false")}} }""");
+        using var peer = host.Connect("127.34.56.80", 1900);
+        await peer.WriteAllAsync("f", [1, 2, 3]);
+        Assert.Equal([1, 2, 3], await peer.ReadAllAsync("f"));
+        Assert.Equal(0, host.Traffic.Dropped(DropReason.SourcePort));
+    }
+
+    [Theory]
+    [InlineData("00030001")]
+    [InlineData("00040001")]
+    [InlineData("0006")]
+    [InlineData("00050005")]
+    [InlineData("4D2D534541524348")]
+    public async Task Datagram_FromAReflectorsPortThatIsNoRequest_IsDroppedAndLoggedOnceAMinute(string hex)
+    {
+        await using var host = await TftpHost.StartAsync();
+        using var reflector = host.Connect("127.34.56.81", 1900);
+        reflector.Ask(Convert.FromHexString(hex));
+        reflector.Ask(Convert.FromHexString(hex));
+        await Bounded.UntilAsync(() => host.Traffic.Dropped(DropReason.SourcePort) == 2);
+        Assert.False(reflector.HasPacket);
+        var line = Assert.Single(host.Logged("SourcePortRefused"));
+        Assert.Contains("127.34.56.81:1900", line.Message, StringComparison.Ordinal);
     }
 
     [Theory]
