@@ -38,9 +38,12 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     private readonly Stack<DatagramContext> _spare = new();
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _aborted = new();
-    private readonly ManualResetEventSlim _stopping = new();
+
+    /// <summary>Pulsed when the stop begins. Not an event that is disposed: a thread whose handler blocks outlives the stop.</summary>
+    private readonly object _stopped = new();
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SessionTable _sessions;
+    private volatile bool _stopping;
     private volatile bool _leaving;
     private volatile bool _threadLeft;
     private bool _closed;
@@ -78,7 +81,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
 
     internal DatagramTraffic Traffic => _traffic;
 
-    internal bool IsStopping => _stopping.IsSet;
+    internal bool IsStopping => _stopping;
 
     public IPEndPoint LocalEndPoint => _channel.LocalEndPoint;
 
@@ -114,7 +117,8 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
 
     public async Task StopAsync(CancellationToken abort)
     {
-        _stopping.Set();
+        _stopping = true;
+        lock (_stopped) Monitor.PulseAll(_stopped);
         // Dialogues at this port hear their peers until they are over; then the last of them stops it.
         if (!_sessions.AnyAtEndpoint) StopReceiving();
         await using var aborting = abort.UnsafeRegister(static server => ((DatagramServer)server!).Abort(), this);
@@ -126,7 +130,6 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     {
         _draining.Dispose();
         _aborted.Dispose();
-        _stopping.Dispose();
     }
 
     public void Hold() => Interlocked.Increment(ref _holds);
@@ -155,7 +158,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
 
     public bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve, Func<Task>? rejected = null)
     {
-        if (_stopping.IsSet || _owner.TryEnter() is not { } pipeline) return false;
+        if (_stopping || _owner.TryEnter() is not { } pipeline) return false;
         if (_sessions.TryStart(with, port, serve, rejected, pipeline)) return true;
         pipeline.Leave();
         return false;
@@ -208,7 +211,10 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
                 if (_errors.TryPass(out var held)) Log.ReceiveFailed(_services.DatagramLogger, exception, Name, held);
                 if (_leaving) break;
                 // A socket that always fails would else take a whole processor.
-                _stopping.Wait(ErrorPause);
+                lock (_stopped)
+                {
+                    if (!_stopping) Monitor.Wait(_stopped, ErrorPause);
+                }
             }
         }
 
