@@ -1,7 +1,5 @@
-using System.Diagnostics.CodeAnalysis;
 using Perch.Datagrams;
 using Perch.Protocols.Files;
-using Perch.Wire.Files;
 using Perch.Wire.Tftp;
 
 namespace Perch.Protocols.Tftp;
@@ -27,7 +25,7 @@ internal sealed class TftpDesk(TftpOptions options, FileStoreService files, Time
     public async ValueTask<TftpJob> OpenAsync(PeerAddress peer, ReadOnlyMemory<byte> packet, TftpRequest request, string endpoint)
     {
         if (!(request.IsWrite ? options.AllowWrite : options.AllowRead)) throw Refused("this server does not allow it");
-        if (!TryName(request.Name.Span, out var name, out var fault)) throw Refused(fault);
+        if (!TftpName.TryMap(request.Name.Span, options.Folder, options.LowerCase, out var name, out var fault)) throw Refused(fault);
         var transfer = _transfers.TryAdd(peer, packet.ToArray()) ?? throw new TftpException(TftpErrorCode.NotDefined, TftpText.Of(TftpOutcome.Busy), TftpOutcome.Busy);
         try
         {
@@ -54,14 +52,6 @@ internal sealed class TftpDesk(TftpOptions options, FileStoreService files, Time
             transfer.Dispose();
             throw;
         }
-    }
-
-    /// <remarks>A slash at the begin is TFTP's custom, where the root is the folder that is served.</remarks>
-    private bool TryName(ReadOnlySpan<byte> utf8, [NotNullWhen(true)] out FileName? name, [NotNullWhen(false)] out string? fault)
-    {
-        if (utf8 is [(byte)'/', ..]) utf8 = utf8[1..];
-        if (!FileName.TryParse(utf8, out name, out fault)) return false;
-        return options.Folder.Length == 0 || FileName.TryParse($"{options.Folder}/{name.Value}", out name, out fault);
     }
 
     private static TftpException Refused(string text) => new(TftpErrorCode.AccessViolation, text, TftpOutcome.Refused);

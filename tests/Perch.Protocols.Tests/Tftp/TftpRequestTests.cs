@@ -12,8 +12,8 @@ public sealed class TftpRequestTests
     private const string Writable = """{ "AllowWrite": true }""";
 
     public static TheoryData<string> BadNames => new(
-        "", ".", "..", "../etc/passwd", "/../etc/passwd", "a/../../b", "a/./b", ".perch/lock", "/.perch/lock", ".PERCH/lock", "a/.hidden", "//etc/passwd", "a//b", "a/", "/",
-        "..\\..\\a", "C:\\x", "a\nb", "\u001b[2J", "photo\u202Egpj.exe", new string('a', 600), string.Join('/', Enumerable.Repeat("a", 33)));
+        "", ".", "..", "../etc/passwd", "/../etc/passwd", "a/../../b", "a/../b", ".perch/lock", "/.perch/lock", ".PERCH/lock", "a/.hidden", "a/", "/", "//", "./", "a/.", "a//",
+        "..\\..\\a", "\\..\\a", ".\\.perch\\lock", "a\\", "a\nb", "\u001b[2J", "photo\u202Egpj.exe", new string('a', 600), string.Join('/', Enumerable.Repeat("a", 33)));
 
     [Theory]
     [MemberData(nameof(BadNames))]
@@ -35,6 +35,63 @@ public sealed class TftpRequestTests
         using var peer = host.Connect();
         peer.Ask([0, 1, 0xC0, 0xAE, 0xC0, 0xAE, 0x2F, 0, .. "octet\0"u8]);
         await peer.ErrorAsync(2);
+        peer.Ask([0, 1, (byte)'a', 0xFF, (byte)'b', 0, .. "octet\0"u8]);
+        await peer.ErrorAsync(2);
+        peer.Ask([0, 1, 0xFF, 0xFF, 0, .. "octet\0"u8]);
+        await peer.ErrorAsync(2);
+    }
+
+    /// <summary>What servers on a file system serve: GRUB's joined paths, Windows' separators, the bytes that network cards add.</summary>
+    [Theory]
+    [InlineData("/EFI/x")]
+    [InlineData("//EFI/x")]
+    [InlineData("EFI//x")]
+    [InlineData("EFI///x")]
+    [InlineData("/EFI/./x")]
+    [InlineData("./EFI/x")]
+    [InlineData(".//./EFI/././x")]
+    [InlineData("\\EFI\\x")]
+    [InlineData("EFI\\/x")]
+    [InlineData("EFI/x\u00ff")]
+    [InlineData("EFI/x\u00ff\u00ff\u00c3")]
+    public async Task Read_NameThatAFileSystemWouldTake_IsServed(string name)
+    {
+        await using var host = await TftpHost.StartAsync();
+        await host.Store.PutAsync("EFI/x", "hello");
+        using var peer = host.Connect();
+        peer.Ask([0, 1, .. Encoding.Latin1.GetBytes(name), 0, .. "octet\0"u8]);
+        Assert.Equal("hello"u8.ToArray(), await peer.DataAsync(1));
+        peer.Acknowledge(1);
+        await host.UntilEndedAsync("completed");
+    }
+
+    [Fact]
+    public async Task Write_NameThatAFileSystemWouldTake_IsStoredUnderTheMappedName()
+    {
+        await using var host = await TftpHost.StartAsync(Writable);
+        using var peer = host.Connect();
+        await peer.WriteAllAsync("\\logs\\.\\a", [1]);
+        Assert.Equal(["logs/a"], await host.Store.NamesAsync());
+    }
+
+    [Theory]
+    [InlineData(true, "\\Boot\\BCD", true)]
+    [InlineData(true, "boot/bcd", true)]
+    [InlineData(false, "\\Boot\\BCD", false)]
+    public async Task Read_LowerCase_MapsTheNameAndNotTheFolder(bool lowerCase, string name, bool found)
+    {
+        await using var host = await TftpHost.StartAsync($$"""{ "Folder": "Win", "LowerCase": {{(lowerCase ? "true" : "false")}} }""");
+        await host.Store.PutAsync("Win/boot/bcd", "hello");
+        using var peer = host.Connect();
+        peer.Read(name);
+        if (!found)
+        {
+            await peer.ErrorAsync(1);
+            return;
+        }
+
+        Assert.Equal("hello"u8.ToArray(), await peer.DataAsync(1));
+        peer.Acknowledge(1);
     }
 
     [Theory]
