@@ -5,7 +5,7 @@ using Perch.Wire.Tftp;
 namespace Perch.Protocols.Tftp;
 
 /// <summary>Decides about requests: what they may, whether there is room, and which file they are for.</summary>
-internal sealed class TftpDesk(TftpOptions options, FileStoreService files, TimeProvider time)
+internal sealed class TftpDesk(TftpOptions options, FileStoreService files, FileStoreOptions limits, TimeProvider time)
 {
     private readonly TftpTransfers _transfers = new(options.MaxTransfers, options.MaxTransfersPerSource, time);
 
@@ -36,10 +36,13 @@ internal sealed class TftpDesk(TftpOptions options, FileStoreService files, Time
                 return new(transfer, request, name) { File = file };
             }
 
-            // What netascii announces is not what will be stored.
-            var announced = request.Mode == TftpMode.Octet && request.Options.TransferSize is > 0 ? request.Options.TransferSize : null;
-            var upload = await store.BeginAsync(new(name) { Length = announced, OnlyNew = !options.AllowOverwrite, Endpoint = endpoint, Remote = peer.ToString() }, CancellationToken.None);
-            return new(transfer, request, name) { Upload = upload };
+            var job = new TftpJob(transfer, request, name)
+            {
+                BeginUpload = length => store.BeginAsync(
+                    new(name) { Length = length, OnlyNew = !options.AllowOverwrite, Endpoint = endpoint, Remote = peer.ToString() }, CancellationToken.None),
+            };
+            await job.BeginAsync(limits.MaxFileBytes);
+            return job;
         }
         catch (FileStoreException failure)
         {

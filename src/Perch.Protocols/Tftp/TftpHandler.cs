@@ -21,11 +21,11 @@ internal sealed partial class TftpHandler : DatagramHandler<TftpOptions>
     private readonly LogGate _refusals;
     private readonly IPNetwork[] _singlePortNetworks;
 
-    public TftpHandler(TftpOptions options, FileStoreService files, TftpMetrics metrics, TimeProvider time, ILogger<TftpHandler> logger)
+    public TftpHandler(TftpOptions options, FileStoreService files, FileStoreOptions limits, TftpMetrics metrics, TimeProvider time, ILogger<TftpHandler> logger)
         : base(options)
     {
         (_metrics, _logger) = (metrics, logger);
-        _desk = new(options, files, time);
+        _desk = new(options, files, limits, time);
         _service = new(options, files, metrics, time, logger);
         _refusals = new(time);
         _singlePortNetworks = [.. options.SinglePortNetworks.Select(IPNetwork.Parse)];

@@ -28,7 +28,7 @@ internal sealed partial class TftpService(TftpOptions options, FileStoreService 
             await using var aborting = session.Aborted.UnsafeRegister(static transfer => ((TftpTransfer)transfer!).Wait.End(TftpOutcome.Aborted), job.Transfer);
             var terms = TftpTerms.Agree(request, options, job.File?.File.Length, isAtEndpoint, () => session.MaxPayloadBytes);
             using var exchange = new TftpExchange(session, job.Transfer, terms, options, running, logger);
-            using var receiver = job.Upload is { } upload ? new TftpReceiver(exchange, upload, request, Progress(job, running)) : null;
+            using var receiver = job.Upload is not null ? new TftpReceiver(exchange, job, request, Progress(job, running)) : null;
             outcome = await TransferAsync(session, job, exchange, receiver, running);
             End(session, job, terms, running, outcome);
             job.Transfer.Leave();
