@@ -12,7 +12,7 @@ internal sealed class TftpDesk(TftpOptions options, FileStoreService files, File
     /// <summary>Whether this peer has a transfer that the packet only asks for again; it is told so.</summary>
     public bool IsRepeated(PeerAddress peer, ReadOnlySpan<byte> packet)
     {
-        if (_transfers.Find(peer) is not { } running || !running.IsRepeatedBy(packet)) return false;
+        if (_transfers.Find(peer) is not { } running || !running.IsRepeatedBy(packet) || !running.TryAskAgain()) return false;
         if (!running.IsProven) running.Wait.Repeat();
         return true;
     }

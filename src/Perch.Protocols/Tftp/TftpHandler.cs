@@ -74,9 +74,19 @@ internal sealed partial class TftpHandler : DatagramHandler<TftpOptions>
     {
         for (TftpJob? job = first; job is not null;)
         {
-            var next = await _service.RunAsync(session, job, endpoint.Name, isAtEndpoint);
+            var (next, outcome) = await _service.RunAsync(session, job, endpoint.Name, isAtEndpoint);
+            while (next is null && !session.TryEnd()) next = await NextRequestAsync(session);
+            if (next is null) TftpService.SetOutcome(session, outcome);
             job = next is null ? null : await TryOpenAsync(session.Peer, next, endpoint, refusal => TftpService.Tell(session, refusal.Code, refusal.Message));
         }
+    }
+
+    /// <returns>The datagram that waits, if it is a request of the session's peer; else null.</returns>
+    private static async ValueTask<byte[]?> NextRequestAsync(DatagramSession session)
+    {
+        var packet = new byte[TftpRequest.MaxBytes + 1];
+        var received = await session.ReceiveAsync(packet, session.Aborted);
+        return TftpPacket.OpcodeOf(packet.AsSpan(0, received.Length)) is TftpOpcode.ReadRequest or TftpOpcode.WriteRequest ? packet[..received.Length] : null;
     }
 
     /// <returns>Null where it is refused, which was told.</returns>

@@ -97,6 +97,7 @@ internal sealed class TftpReceiver(TftpExchange exchange, TftpJob job, TftpReque
         exchange.CountBytes(length, 1);
         if (length < exchange.Terms.BlockSize)
         {
+            exchange.MarkEnding();
             await CompleteAsync();
             Acknowledge();
             return true;
