@@ -153,6 +153,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     {
         var wanted = config.Endpoints.Values.Where(e => !(_endpoints.TryGetValue(e.Name, out var current) && current.Config == e)).ToList();
         var pipelines = await CreatePipelinesAsync(wanted);
+        foreach (var (name, other) in EndpointNames.Differences(_configuration)) Log.NameSpelledTwice(_logger, name, other);
         _shutdown = config.Shutdown;
         _host.ShutdownTimeout = _shutdown.LameDuck + _shutdown.Drain + OthersShutdown;
 
@@ -249,6 +250,9 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
 
         [LoggerMessage(1012, LogLevel.Error, "The configuration could not be applied to its end", EventName = "ConfigurationApplyFailed")]
         public static partial void ApplyFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(1014, LogLevel.Warning, "Endpoint '{Name}' is written '{Other}' in a later layer of the configuration (environment variables, command line); its name stays '{Name}'", EventName = "EndpointNameSpelledTwice")]
+        public static partial void NameSpelledTwice(ILogger logger, string name, string other);
 
         [LoggerMessage(1011, LogLevel.Information, "Stopping: still accepting for {Seconds} s, so that load balancers notice", EventName = "LameDuckBegan")]
         public static partial void LameDuck(ILogger logger, double seconds);
