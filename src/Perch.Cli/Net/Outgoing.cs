@@ -34,7 +34,9 @@ internal static class Outgoing
         return output.WrittenMemory;
     }
 
-    /// <summary>RFC 6587: a message with PRI is counted (3.4.1). One without PRI is a line (3.4.2): its count would not be recognized.</summary>
+    /// <summary>
+    /// RFC 6587: a message with PRI is counted (3.4.1). One without PRI is a line (3.4.2): its count would not be recognized.
+    /// </summary>
     private static void WriteSyslog(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> message)
     {
         if (message is [(byte)'<', ..])

@@ -64,7 +64,9 @@ internal sealed class RecordRun(CliConsole console, Dialer dialer, RecordOptions
         _room.Dispose();
     }
 
-    /// <summary>Connection after connection, until all is stored. The server need not be there at the start: a pipe at boot must not end for that.</summary>
+    /// <summary>
+    /// Connection after connection, until all is stored. The server need not be there at the start: a pipe at boot must not end for that.
+    /// </summary>
     private async Task ServeAsync(Task reading, CancellationToken cancellationToken)
     {
         var wasConnected = false;
@@ -92,7 +94,8 @@ internal sealed class RecordRun(CliConsole console, Dialer dialer, RecordOptions
             catch (Exception exception) when (exception is not OperationCanceledException && Failure.Of(exception) is { } failure && failure.ExitCode is ExitCode.Cut or ExitCode.TimedOut or ExitCode.Unreachable or ExitCode.UnknownHost)
             {
                 if (options.GiveUp is { } limit && lost.Elapsed > limit) throw new CliException(failure.ExitCode, $"{failure.Text} What is not stored yet goes first in the next run.");
-                await console.SayAsync($"perch: {failure.Text} {(wasConnected ? "Trying" : "Waiting for the server, trying")} again in {pause.TotalSeconds:0.#} s.");
+                var doing = wasConnected ? "Trying" : "Waiting for the server, trying";
+                await console.SayAsync($"perch: {failure.Text} {doing} again in {pause.TotalSeconds:0.#} s.");
             }
             finally
             {

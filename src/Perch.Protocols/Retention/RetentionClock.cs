@@ -60,7 +60,8 @@ internal sealed partial class RetentionClock
 
     private static partial class Log
     {
-        [LoggerMessage(4460, LogLevel.Warning, "The wall clock jumped by {Jump}, to {Now}; nothing is deleted for its age for {Suspension}", EventName = "RetentionSuspended")]
+        [LoggerMessage(EventId = 4460, Level = LogLevel.Warning, EventName = "RetentionSuspended", Message =
+            "The wall clock jumped by {Jump}, to {Now}; nothing is deleted for its age for {Suspension}")]
         public static partial void Jumped(ILogger logger, TimeSpan jump, DateTimeOffset now, TimeSpan suspension);
     }
 }

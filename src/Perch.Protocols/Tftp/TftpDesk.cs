@@ -39,7 +39,8 @@ internal sealed class TftpDesk(TftpOptions options, FileStoreService files, File
             var job = new TftpJob(transfer, request, name)
             {
                 BeginUpload = length => store.BeginAsync(
-                    new(name) { Length = length, OnlyNew = !options.AllowOverwrite, Endpoint = endpoint, Remote = peer.ToString() }, CancellationToken.None),
+                    new(name) { Length = length, OnlyNew = !options.AllowOverwrite, Endpoint = endpoint, Remote = peer.ToString() },
+                    CancellationToken.None),
             };
             await job.BeginAsync(limits.MaxFileBytes);
             return job;

@@ -21,7 +21,8 @@ internal sealed partial class TftpHandler : DatagramHandler<TftpOptions>
     private readonly LogGate _refusals;
     private readonly IPNetwork[] _singlePortNetworks;
 
-    public TftpHandler(TftpOptions options, FileStoreService files, FileStoreOptions limits, TftpMetrics metrics, TimeProvider time, ILogger<TftpHandler> logger)
+    public TftpHandler(
+        TftpOptions options, FileStoreService files, FileStoreOptions limits, TftpMetrics metrics, TimeProvider time, ILogger<TftpHandler> logger)
         : base(options)
     {
         (_metrics, _logger) = (metrics, logger);
@@ -86,7 +87,8 @@ internal sealed partial class TftpHandler : DatagramHandler<TftpOptions>
     {
         var packet = new byte[TftpRequest.MaxBytes + 1];
         var received = await session.ReceiveAsync(packet, session.Aborted);
-        return TftpPacket.OpcodeOf(packet.AsSpan(0, received.Length)) is TftpOpcode.ReadRequest or TftpOpcode.WriteRequest ? packet[..received.Length] : null;
+        var isRequest = TftpPacket.OpcodeOf(packet.AsSpan(0, received.Length)) is TftpOpcode.ReadRequest or TftpOpcode.WriteRequest;
+        return isRequest ? packet[..received.Length] : null;
     }
 
     /// <returns>Null where it is refused, which was told.</returns>

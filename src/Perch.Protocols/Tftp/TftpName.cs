@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Perch.Wire.Files;
@@ -16,7 +17,8 @@ internal static class TftpName
     /// <param name="lowerCase">Whether the name is mapped to lower case, as dnsmasq's <c>tftp-lowercase</c> does.</param>
     /// <param name="name">The name in the store.</param>
     /// <param name="fault">The rule that the name breaks, if false is returned.</param>
-    public static bool TryMap(ReadOnlySpan<byte> request, string folder, bool lowerCase, [NotNullWhen(true)] out FileName? name, [NotNullWhen(false)] out string? fault)
+    public static bool TryMap(
+        ReadOnlySpan<byte> request, string folder, bool lowerCase, [NotNullWhen(true)] out FileName? name, [NotNullWhen(false)] out string? fault)
     {
         var utf8 = Normalize(WithoutTrailingNoise(request));
         if (!FileName.TryParse(utf8, out name, out fault)) return false;
@@ -27,7 +29,8 @@ internal static class TftpName
 
     private static ReadOnlySpan<byte> WithoutTrailingNoise(ReadOnlySpan<byte> name)
     {
-        while (!name.IsEmpty && Rune.DecodeLastFromUtf8(name, out _, out var length) != System.Buffers.OperationStatus.Done) name = name[..^length];
+        while (!name.IsEmpty && Rune.DecodeLastFromUtf8(name, out _, out var length) != OperationStatus.Done)
+            name = name[..^length];
         return name;
     }
 

@@ -17,7 +17,8 @@ internal sealed partial class TftpService(TftpOptions options, FileStoreService 
 
     /// <summary>Runs one transfer; the job is disposed at its end.</summary>
     /// <returns>Another request that the peer has sent from the same port, or null; and how the transfer ended.</returns>
-    public async Task<(byte[]? Next, TftpOutcome Outcome)> RunAsync(DatagramSession session, TftpJob job, string endpoint, bool isAtEndpoint)
+    public async Task<(byte[]? Next, TftpOutcome Outcome)> RunAsync(
+        DatagramSession session, TftpJob job, string endpoint, bool isAtEndpoint)
     {
         await using var disposing = job;
         var request = job.Request;

@@ -26,7 +26,9 @@ internal static class SequenceSearch
         return -1;
     }
 
-    /// <summary>The offset of the first <paramref name="value"/> or <paramref name="other"/> at or after <paramref name="from"/>, or -1.</summary>
+    /// <summary>
+    /// The offset of the first <paramref name="value"/> or <paramref name="other"/> at or after <paramref name="from"/>, or -1.
+    /// </summary>
     public static long IndexOfAny(this in ReadOnlySequence<byte> buffer, byte value, byte other, long from)
     {
         if (buffer.IsSingleSegment)

@@ -92,7 +92,7 @@ public static class SyslogFraming
         return false;
     }
 
-    /// <summary>At the end of the stream: takes the bytes that <see cref="TryRead(ref ReadOnlySequence{byte}, int, ref long, out ReadOnlySequence{byte})"/> left unread as the last message.</summary>
+    /// <summary>At the end of the stream: takes the bytes that <c>TryRead</c> left unread as the last message.</summary>
     /// <param name="buffer">The unread bytes; it is moved to its end, unless an incomplete counted message is left.</param>
     /// <param name="max">The bound of one message in bytes, one CR at its end not counted.</param>
     /// <param name="message">A slice of <paramref name="buffer"/>, never empty on success.</param>

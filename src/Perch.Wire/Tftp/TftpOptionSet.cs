@@ -55,7 +55,8 @@ public sealed record TftpOptionSet
     /// <param name="bytes">What follows the mode of a request, or the opcode of an OACK.</param>
     /// <param name="options">What was said.</param>
     /// <param name="fault">What is wrong, where false is returned.</param>
-    public static bool TryParse(ReadOnlySpan<byte> bytes, out TftpOptionSet options, out TftpFault fault) => TryParse(bytes, mayEndInPair: false, out options, out fault);
+    public static bool TryParse(ReadOnlySpan<byte> bytes, out TftpOptionSet options, out TftpFault fault) =>
+        TryParse(bytes, mayEndInPair: false, out options, out fault);
 
     /// <param name="bytes">The text that follows the mode of a request, or the opcode of an OACK.</param>
     /// <param name="mayEndInPair">

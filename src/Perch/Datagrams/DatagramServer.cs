@@ -363,7 +363,9 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         [LoggerMessage(3000, LogLevel.Warning, "Endpoint {Endpoint} asked for a receive buffer of {Asked} bytes and has {Granted}: raise net.core.rmem_max (sysctl), or lower ReceiveBufferBytes", EventName = "ReceiveBufferSmall")]
         public static partial void SmallBuffer(ILogger logger, string endpoint, int asked, int granted);
 
-        [LoggerMessage(3004, LogLevel.Warning, "Endpoint {Endpoint} dropped a datagram of {Peer}: its source port is that of a service that would answer the answer; {Held} more since the last such line", EventName = "SourcePortRefused")]
+        [LoggerMessage(EventId = 3004, Level = LogLevel.Warning, EventName = "SourcePortRefused", Message =
+            "Endpoint {Endpoint} dropped a datagram of {Peer}: its source port is that of a service that would answer the answer; "
+            + "{Held} more since the last such line")]
         public static partial void SourcePortRefused(ILogger logger, string endpoint, PeerAddress peer, long held);
 
         [LoggerMessage(3002, LogLevel.Warning, "Endpoint {Endpoint} could not receive; {Held} more since the last such line", EventName = "DatagramReceiveFailed")]

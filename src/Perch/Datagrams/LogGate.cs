@@ -1,6 +1,8 @@
 namespace Perch.Datagrams;
 
-/// <summary>Lets one log line through per interval, and counts those that it holds back: what peers can cause does not fill a disk. For any thread.</summary>
+/// <summary>
+/// Lets one log line through per interval, and counts those that it holds back: what peers can cause does not fill a disk. For any thread.
+/// </summary>
 /// <param name="time">The clock.</param>
 /// <param name="interval">The shortest time between two lines. Default 1 second.</param>
 public sealed class LogGate(TimeProvider time, TimeSpan? interval = null)

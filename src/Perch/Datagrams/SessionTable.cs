@@ -63,7 +63,10 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
     public void Forget(PeerAddress peer, EndpointPort session)
     {
         // The peer may have a new one by now.
-        if (_atEndpoint.TryRemove(new(peer, session)) && Interlocked.Decrement(ref _count) == 0 && server.IsStopping) server.StopReceiving();
+        if (!_atEndpoint.TryRemove(new(peer, session)))
+            return;
+        if (Interlocked.Decrement(ref _count) == 0 && server.IsStopping)
+            server.StopReceiving();
     }
 
     /// <returns>Null where there is none to be had.</returns>

@@ -251,7 +251,9 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         [LoggerMessage(1012, LogLevel.Error, "The configuration could not be applied to its end", EventName = "ConfigurationApplyFailed")]
         public static partial void ApplyFailed(ILogger logger, Exception exception);
 
-        [LoggerMessage(1014, LogLevel.Warning, "Endpoint '{Name}' is written '{Other}' in a later layer of the configuration (environment variables, command line); its name stays '{Name}'", EventName = "EndpointNameSpelledTwice")]
+        [LoggerMessage(EventId = 1014, Level = LogLevel.Warning, EventName = "EndpointNameSpelledTwice", Message =
+            "Endpoint '{Name}' is written '{Other}' in a later layer of the configuration (environment variables, command line); "
+            + "its name stays '{Name}'")]
         public static partial void NameSpelledTwice(ILogger logger, string name, string other);
 
         [LoggerMessage(1011, LogLevel.Information, "Stopping: still accepting for {Seconds} s, so that load balancers notice", EventName = "LameDuckBegan")]

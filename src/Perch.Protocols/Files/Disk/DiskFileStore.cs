@@ -152,7 +152,8 @@ internal sealed partial class DiskFileStore : IFileStore
         return Delete(name, key) || wasPartial;
     });
 
-    public Task<int> TrimAsync(CancellationToken cancellationToken) => Threads.RunAsync(() => Uploads.Trim(_retention.DueBefore(_options.AbandonAfter)));
+    public Task<int> TrimAsync(CancellationToken cancellationToken) =>
+        Threads.RunAsync(() => Uploads.Trim(_retention.DueBefore(_options.AbandonAfter)));
 
     public async IAsyncEnumerable<FileFinding> VerifyAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

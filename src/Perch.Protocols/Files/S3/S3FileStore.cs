@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Amazon.S3;
 using Microsoft.Extensions.Logging;
-using Perch.Protocols.Retention;
 using Perch.Protocols.Files.Disk;
+using Perch.Protocols.Retention;
 using Perch.Wire.Files;
 
 namespace Perch.Protocols.Files.S3;

@@ -39,7 +39,8 @@ internal static class PostgresFailure
     /// works, and must not be used again. Errors of one statement and of transactions that met are not.
     /// </summary>
     public static bool IsOfServer(Exception exception) =>
-        exception is PostgresException { SqlState: not PostgresErrorCodes.QueryCanceled and var state } && ServerClasses.Contains(state[..2], StringComparer.Ordinal);
+        exception is PostgresException { SqlState: not PostgresErrorCodes.QueryCanceled and var state }
+        && ServerClasses.Contains(state[..2], StringComparer.Ordinal);
 
     /// <summary>PostgreSQL's documentation, appendix A.</summary>
     private static (string Code, string Cure) Explain(string state) => state switch

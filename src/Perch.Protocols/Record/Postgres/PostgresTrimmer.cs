@@ -13,7 +13,8 @@ internal sealed class PostgresTrimmer(RecordsOptions options, RetentionClock ret
     private const int CountSlice = 100_000;
 
     /// <summary>The server's time, by which ages are measured; no row while another process trims.</summary>
-    private const string LockedAt = "SELECT clock_timestamp() FROM (SELECT pg_try_advisory_xact_lock($1) AS is_mine) AS trimming WHERE is_mine";
+    private const string LockedAt =
+        "SELECT clock_timestamp() FROM (SELECT pg_try_advisory_xact_lock($1) AS is_mine) AS trimming WHERE is_mine";
 
     /// <summary>From the front: what is older than that, or whatever it is.</summary>
     private const string DeleteRecords = """
@@ -46,9 +47,11 @@ internal sealed class PostgresTrimmer(RecordsOptions options, RetentionClock ret
         if (await connection.ScalarAsync<DateTime?>(LockedAt, cancellationToken, Lock) is not { } now) return 0;
         var isSteady = retention.IsSteady(new DateTimeOffset(now));
         var done = await TrimRecordsAsync(connection, most, isSteady, cancellationToken);
-        if (isSteady && options.DeduplicateWindow > TimeSpan.Zero) done += await connection.ExecuteAsync(DeleteKeys, cancellationToken, most, options.DeduplicateWindow);
+        if (isSteady && options.DeduplicateWindow > TimeSpan.Zero)
+            done += await connection.ExecuteAsync(DeleteKeys, cancellationToken, most, options.DeduplicateWindow);
         // A batch is not tried any more when its time is over.
-        if (isSteady) done += await connection.ExecuteAsync(DeleteBatches, cancellationToken, most, (options.Timeout * 2) + TimeSpan.FromMinutes(1));
+        if (isSteady)
+            done += await connection.ExecuteAsync(DeleteBatches, cancellationToken, most, (options.Timeout * 2) + TimeSpan.FromMinutes(1));
         await transaction.CommitAsync(cancellationToken);
         return done;
     }
@@ -59,7 +62,8 @@ internal sealed class PostgresTrimmer(RecordsOptions options, RetentionClock ret
         if (maxAge == TimeSpan.Zero && maxRows == 0) return 0;
         var stable = await connection.ScalarAsync<long>("SELECT perch_stable()", cancellationToken);
         var done = 0;
-        if (isSteady && maxAge > TimeSpan.Zero) done += await connection.ExecuteAsync(DeleteRecords, cancellationToken, stable, most, maxAge);
+        if (isSteady && maxAge > TimeSpan.Zero)
+            done += await connection.ExecuteAsync(DeleteRecords, cancellationToken, stable, most, maxAge);
         if (maxRows == 0) return done;
         if (await connection.ScalarAsync<long>(Count, cancellationToken, stable, CountSlice) == CountSlice) done++;
         var over = await connection.ScalarAsync<long>("SELECT counted_rows - $1 FROM perch_state", cancellationToken, maxRows);

@@ -17,7 +17,9 @@ internal static class SqliteFailure
     /// <param name="path">The database's file.</param>
     /// <param name="result">SQLite's extended result code.</param>
     /// <param name="message">SQLite's own words.</param>
-    /// <param name="hasRoom">Whether the disk has room. SQLite has one code for a -shm file that a full disk, and one that a broken disk cannot extend.</param>
+    /// <param name="hasRoom">
+    /// Whether the disk has room. SQLite has one code for a -shm file that a full disk cannot extend and one that a broken disk cannot.
+    /// </param>
     internal static RecordStoreException From(string path, int result, string message, bool hasRoom)
     {
         var (code, cure) = Explain(result, hasRoom);

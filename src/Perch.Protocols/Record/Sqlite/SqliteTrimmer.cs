@@ -61,13 +61,16 @@ internal sealed class SqliteTrimmer(SqliteDatabase database, RecordsOptions opti
 
         database.Execute("BEGIN IMMEDIATE");
         var records = 0;
-        if (isSteady && options.Retention.MaxAge > TimeSpan.Zero) records = _logs.Delete(most, SqliteTime.Before(now, options.Retention.MaxAge), IsLong);
+        if (isSteady && options.Retention.MaxAge > TimeSpan.Zero)
+            records = _logs.Delete(most, SqliteTime.Before(now, options.Retention.MaxAge), IsLong);
         if (_counted)
         {
             var over = _rows + (_lastId.Scalar() - _countedTo) - records - options.Retention.MaxRows;
             if (over > 0) records += _logs.Delete((int)Math.Min(over, most - records), long.MaxValue, IsLong);
         }
-        var keys = isSteady && options.DeduplicateWindow > TimeSpan.Zero ? _senders.Delete(most, SqliteTime.Before(now, options.DeduplicateWindow), IsLong) : 0;
+        var keys = isSteady && options.DeduplicateWindow > TimeSpan.Zero
+            ? _senders.Delete(most, SqliteTime.Before(now, options.DeduplicateWindow), IsLong)
+            : 0;
         database.Execute("COMMIT");
         _rows -= records;
         return records + keys;

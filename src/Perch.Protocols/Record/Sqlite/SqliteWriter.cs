@@ -33,7 +33,8 @@ internal sealed class SqliteWriter : IDisposable
     /// into the file: the system may then show what it has not written and never will. So the log must be brought in,
     /// which writes all of it anew, before it grows.
     /// </summary>
-    public static SqliteWriter Open(string path, RecordsOptions options, TimeProvider time, RetentionClock retention, TimeSpan busyTimeout, bool isSuspect, out long migratedFrom)
+    public static SqliteWriter Open(
+        string path, RecordsOptions options, TimeProvider time, RetentionClock retention, TimeSpan busyTimeout, bool isSuspect, out long migratedFrom)
     {
         CreateFolder(path);
         var database = new SqliteDatabase(path, create: true, busyTimeout);
@@ -43,8 +44,8 @@ internal sealed class SqliteWriter : IDisposable
             if (database.IsReadOnly) throw SqliteFailure.From(path, SQLitePCL.raw.SQLITE_READONLY, "the file cannot be written");
             var mode = database.Query("PRAGMA journal_mode = WAL");
             if (mode != "wal") throw new RecordStoreException("unavailable", $"{path}: the file system does not allow SQLite's write-ahead log (its mode is {mode}). Use a local disk.");
-            database.Execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384; " +
-                $"PRAGMA journal_size_limit = {MaxIdleLogBytes}");
+            database.Execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 4000; " +
+                $"PRAGMA cache_size = -16384; PRAGMA journal_size_limit = {MaxIdleLogBytes}");
             migratedFrom = SqliteSchema.Migrate(database);
             if (database.QueryInt64("PRAGMA wal_checkpoint(TRUNCATE)") != 0 && isSuspect)
                 throw SqliteFailure.From(path, SQLitePCL.raw.SQLITE_BUSY, "the log cannot be brought into the file, which must be after a failed sync");
