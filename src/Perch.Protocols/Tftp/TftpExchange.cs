@@ -122,8 +122,15 @@ internal sealed partial class TftpExchange : IDisposable
         }
     }
 
-    /// <summary>The last block is on its way.</summary>
-    public void MarkEnding() => _transfer.IsEnding = true;
+    /// <summary>The last block is on its way. A request that came again before it was a repetition.</summary>
+    public void MarkEnding()
+    {
+        if (_transfer.IsEnding)
+            return;
+        _transfer.IsEnding = true;
+        if (IsProven)
+            _transfer.IsAskedAgain = false;
+    }
 
     /// <summary>Nothing came in time: whatever was sent last may be sent again.</summary>
     /// <param name="given">The outcome where it has been tried often enough.</param>

@@ -173,7 +173,7 @@ public sealed class DatagramSessionTests
 
         host.Change(("Perch:Endpoints:u:Enabled", "false"));
         await DatagramServerTests.Eventually(() => IsFree(port));
-        var others = Enumerable.Range(0, 64).Select(_ => SocketPair.Create(listener)).ToList();
+        var others = Enumerable.Range(0, 24).Select(_ => SocketPair.Create(listener)).ToList();
         disk.SetResult();
         await left.Task.Soon();
 
