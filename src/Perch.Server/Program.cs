@@ -1,3 +1,4 @@
+using Perch.Diagnostics;
 using Perch.Server;
 using Perch.Server.Admin;
 
@@ -9,11 +10,13 @@ try
     var builder = ServerApplication.CreateBuilder(command);
     if (command.Verb == ServerVerb.Health) return await HealthProbe.RunAsync(builder.Configuration);
 
+    using var reload = command.Verb == ServerVerb.Serve ? new ReloadSignal() : null;
     builder.Services.AddSingleton(signals).AddSingleton<IHostLifetime, SignalLifetime>();
     await using var app = builder.BuildServer();
     if (command.Verb == ServerVerb.Check) return await ConfigurationCheck.RunAsync(app.Services);
     if (command.Verb == ServerVerb.VerifyFiles) return await FileVerification.RunAsync(app.Services);
     app.MapAdmin();
+    if (reload is not null) reload.Requested = app.Services.GetRequiredService<PerchStatus>().ReloadConfiguration;
     await app.RunAsync();
     return ExitCode.Stopped;
 }

@@ -24,7 +24,7 @@ internal sealed record ServerCommand(ServerVerb Verb, string ContentRoot, string
 {
     private const string Usage = """
         perch-server [--check | --health | --verify-files | --help] [--contentRoot FOLDER] [--environment NAME] [--SECTION:KEY=VALUE ...]
-          (nothing)      serve the endpoints of appsettings.json until SIGTERM or SIGINT
+          (nothing)      serve the endpoints of appsettings.json until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads it again
           --check        validate the configuration and print the plan; bind nothing
           --health       ask the server that runs on this machine whether it is ready
           --verify-files read every stored file and compare it with its hash; the server may run meanwhile

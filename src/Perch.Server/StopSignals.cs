@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Perch.Server;
 
 /// <summary>
-/// SIGTERM and SIGINT ask the server to stop in order; the second one ends it now, with 128 and the signal's number.
+/// SIGTERM, SIGINT and SIGQUIT ask the server to stop in order; the second one ends it now, with 128 and the signal's number.
 /// Made before anything else: a process without a handler that is number 1 of its container never sees a signal.
 /// </summary>
 internal sealed class StopSignals : IDisposable
@@ -20,6 +20,7 @@ internal sealed class StopSignals : IDisposable
     [
         PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => OnSignal(context, 15)),
         PosixSignalRegistration.Create(PosixSignal.SIGINT, context => OnSignal(context, 2)),
+        PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => OnSignal(context, 3)),
     ];
 
     /// <summary>Cancelled by the first signal.</summary>

@@ -54,7 +54,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         Holds = new(options.Name ?? EndPoint.ToString()!, options.LoopHeld, logger, TimeProvider.System);
         _loop = loops.Next();
         _reserve = OpenReserve();
-        if (_loop.TryWatch((int)socket.SafeHandle.DangerousGetHandle(), Epoll.Readable | Epoll.EdgeTriggered, this) is not 0 and var error) throw new Win32Exception(error);
+        if (TryWatch(socket) is not 0 and var error) throw new Win32Exception(error);
     }
 
     private enum Attempt
@@ -118,7 +118,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
             if (_isDead)
                 _loop.Forget(this);
             else
-                _loop.Unwatch((int)_socket.SafeHandle.DangerousGetHandle(), this);
+                Unwatch(_socket);
         }
 
         var remaining = _isDead ? null : AcceptRemaining();
@@ -315,15 +315,12 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     private unsafe (int Descriptor, int Error) Accept(out RemoteName remote)
     {
         remote = default;
-        var isHeld = false;
-        var handle = _socket.SafeHandle;
         try
         {
-            handle.DangerousAddRef(ref isHeld);
             Interlocked.Increment(ref _accepts);
             var name = stackalloc byte[SocketName.MaxLength];
             uint length = SocketName.MaxLength;
-            var descriptor = Libc.Accept((int)handle.DangerousGetHandle(), name, &length, Libc.NonBlocking | Libc.CloseOnExec);
+            var descriptor = Libc.Accept(_socket.SafeHandle, name, &length, Libc.NonBlocking | Libc.CloseOnExec);
             if (descriptor < 0) return (-1, Marshal.GetLastPInvokeError());
             if (IsTcp) remote = SocketName.Read(new(name, (int)Math.Min(length, SocketName.MaxLength)));
             return (descriptor, 0);
@@ -332,10 +329,19 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         {
             return (-1, Errno.BadDescriptor);
         }
-        finally
-        {
-            if (isHeld) handle.DangerousRelease();
-        }
+    }
+
+    /// <returns>0, or errno.</returns>
+    private int TryWatch(Socket socket)
+    {
+        using var lease = new HandleLease(socket.SafeHandle);
+        return _loop.TryWatch(lease.Descriptor, Epoll.Readable | Epoll.EdgeTriggered, this);
+    }
+
+    private void Unwatch(Socket socket)
+    {
+        using var lease = new HandleLease(socket.SafeHandle);
+        _loop.Unwatch(lease.Descriptor, this);
     }
 
     /// <summary>
@@ -388,7 +394,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
                 var socket = DirectTransportFactory.Listen(EndPoint, Options);
                 _loop.Forget(this);
                 _isHungUp = false;
-                if (_loop.TryWatch((int)socket.SafeHandle.DangerousGetHandle(), Epoll.Readable | Epoll.EdgeTriggered, this) != 0)
+                if (TryWatch(socket) != 0)
                 {
                     socket.Dispose();
                     return false;
@@ -437,7 +443,9 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
             _ = Libc.Close(descriptor);
         }
 
-        _reserve = OpenReserve();
+        Interlocked.Exchange(ref _reserve, OpenReserve());
+        // The unbinding may have come before it.
+        if (Volatile.Read(ref _isUnbound)) CloseReserve();
     }
 
     private static int OpenReserve() => Libc.Open("/dev/null", Libc.CloseOnExec);

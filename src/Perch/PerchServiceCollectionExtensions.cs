@@ -41,14 +41,18 @@ public static class PerchServiceCollectionExtensions
         services.AddHostedService(s => s.GetRequiredService<EndpointManager>());
         services.AddSingleton(s => new PerchStatus(
             s.GetRequiredService<EndpointManager>(), s.GetRequiredService<ConnectionRegistry>(), s.GetRequiredService<ConfigurationStatus>(),
-            s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<TimeProvider>()));
+            s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<TimeProvider>(), s.GetService<ConfigurationFileWatcher>()));
         services.AddHealthChecks()
             .AddCheck<EndpointsHealthCheck>("endpoints")
             .AddCheck<ConfigurationHealthCheck>("configuration")
             .AddCheck<DescriptorsHealthCheck>("descriptors")
             .AddCheck<StoppingHealthCheck>("stopping");
         if (configuration is IConfigurationRoot root and IConfigurationBuilder builder)
-            services.AddHostedService(s => ActivatorUtilities.CreateInstance<ConfigurationFileWatcher>(s, root, FilesOf(builder)));
+        {
+            services.AddSingleton(s => ActivatorUtilities.CreateInstance<ConfigurationFileWatcher>(s, root, FilesOf(builder)));
+            services.AddHostedService(s => s.GetRequiredService<ConfigurationFileWatcher>());
+        }
+
         return new(services);
     }
 

@@ -43,7 +43,7 @@ public class CodecBenchmarks
         _lines = Repeat(text + "\n");
         _splitLines = Split(_lines.ToArray(), 1460);
         _lengths = Repeat("\0\0\0@" + text);
-        _syslog = Repeat($"{MessageBytes} {text}");
+        _syslog = Repeat($"{MessageBytes} <{text[1..]}");
     }
 
     [Benchmark(OperationsPerInvoke = Messages)]

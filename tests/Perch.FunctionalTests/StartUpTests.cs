@@ -130,6 +130,17 @@ public sealed class StartUpTests
     }
 
     [Fact]
+    public async Task Start_LaterLayerInCapitals_KeepsTheEndpointsNameAndWarns()
+    {
+        using var folder = new ServerFolder(new ServerSettings().With("echo", Echo));
+        await using var server = await ServerProcess.StartAsync(folder, "--PERCH:ENDPOINTS:ECHO:OPTIONS:PREFIX=3:");
+        using var client = await server.ConnectAsync("echo");
+        Assert.Equal("3:x", await client.AskAsync("x", 3));
+        Assert.Equal("echo", Assert.Single(await server.Admin.GetEndpointsAsync()).Name);
+        await Poll.UntilAsync(() => server.Output.Contains("'echo' is written 'ECHO'", StringComparison.Ordinal), () => $"it warns: {server.Output}");
+    }
+
+    [Fact]
     public async Task Start_AdminPortInUse_Exits1WithOneClearLine()
     {
         using var taken = Listen();

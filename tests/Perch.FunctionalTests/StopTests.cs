@@ -80,6 +80,40 @@ public sealed class StopTests
     }
 
     [Fact]
+    public async Task Sigquit_HalfALine_IsWaitedForAndTheServerExits0()
+    {
+        using var folder = new ServerFolder(new ServerSettings { Drain = "00:00:20" }.With("echo", Line));
+        await using var server = await ServerProcess.StartAsync(folder);
+        using var busy = await server.ConnectAsync("echo");
+        await busy.SendAsync("half");
+        await Poll.UntilAsync(async () => (await server.Admin.GetConnectionsAsync()).Any(c => c.BytesReceived == 4), () => "half a line is there");
+        server.Signal(ServerProcess.Sigquit);
+        await Poll.UntilAsync(async () => (await server.Admin.GetEndpointsAsync()).Single().State == "Draining", () => "it drains");
+        await busy.SendAsync(" and half\n");
+        Assert.Equal("GOT:half and half", await busy.ReceiveTextToEndAsync());
+        Assert.Equal(0, (await server.WaitForExitAsync()).ExitCode);
+    }
+
+    /// <summary>A closed terminal, or an operator's habit: connections stay, and the files are read.</summary>
+    [Fact]
+    public async Task Sighup_WhileServing_ReadsTheFilesAndKeepsConnections()
+    {
+        var settings = new ServerSettings().With("echo", Line);
+        using var folder = new ServerFolder(settings);
+        await using var server = await ServerProcess.StartAsync(folder);
+        using var client = await server.ConnectAsync("echo");
+        server.Signal(ServerProcess.Sighup);
+        await Poll.UntilAsync(() => server.Output.Contains("read again, as requested", StringComparison.Ordinal), () => $"the files are read: {server.Output}");
+        Assert.Equal("GOT:on", await client.AskAsync("on\n", 6));
+
+        folder.Write(settings.With("new", Line).ToString());
+        server.Signal(ServerProcess.Sighup);
+        await Poll.UntilAsync(async () => await server.Admin.FindListeningAsync("new") is not null, () => "the new endpoint listens");
+        Assert.Equal("GOT:still", await client.AskAsync("still\n", 9));
+        Assert.False(server.HasExited);
+    }
+
+    [Fact]
     public async Task Sigterm_Chargen_StopsSendingAndEnds()
     {
         using var folder = new ServerFolder(new ServerSettings { Drain = "00:00:20" }.With("it", """{ "Port": 0, "Protocol": "chargen" }"""));
@@ -94,6 +128,7 @@ public sealed class StopTests
     [Theory]
     [InlineData(ServerProcess.Sigterm, 143)]
     [InlineData(ServerProcess.Sigint, 130)]
+    [InlineData(ServerProcess.Sigquit, 131)]
     public async Task SecondSignal_DrainIsStuck_ExitsAtOnce(int signal, int exitCode)
     {
         using var folder = new ServerFolder(new ServerSettings { Drain = "00:10:00" }.With("echo", Line));

@@ -74,5 +74,11 @@ public sealed class SocketOptionTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new KeepAlive { Count = 128 });
     }
 
-    private static Socket SocketOf(ConnectionContext connection) => new(new SafeSocketHandle(((DirectConnection)connection).Descriptor, ownsHandle: false));
+    private static Socket SocketOf(ConnectionContext connection)
+    {
+        var direct = (DirectConnection)connection;
+        Assert.True(direct.Use.TryBegin(out var descriptor));
+        direct.EndUse();
+        return new(new SafeSocketHandle(descriptor, ownsHandle: false));
+    }
 }

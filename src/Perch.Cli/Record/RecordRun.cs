@@ -9,7 +9,7 @@ namespace Perch.Cli.Record;
 
 /// <summary>
 /// Lines in, records at the server: each is noted in the journal, sent with its key, and forgotten when its acknowledgement is there. A
-/// connection that breaks, or is refused, is opened again and everything that waits goes first; the server drops what it has.
+/// connection that cannot be made, breaks, or is refused, is opened again and everything that waits goes first; the server drops what it has.
 /// </summary>
 internal sealed class RecordRun(CliConsole console, Dialer dialer, RecordOptions options, RecordJournal journal) : IDisposable
 {
@@ -36,16 +36,15 @@ internal sealed class RecordRun(CliConsole console, Dialer dialer, RecordOptions
         }
     }
 
-    /// <exception cref="CliException">The first connection failed, a line was refused for good, or <see cref="RecordOptions.GiveUp"/> has passed.</exception>
+    /// <exception cref="CliException">A line was refused for good, or <see cref="RecordOptions.GiveUp"/> has passed.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var link = await dialer.ConnectAsync(cancellationToken);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         for (var sequence = journal.First; sequence < journal.Next; sequence++) _waitingBytes += journal[sequence].Length;
         var reading = ReadInputAsync(stopping);
         try
         {
-            await RunAsync(link, reading, stopping.Token);
+            await ServeAsync(reading, stopping.Token);
         }
         catch (OperationCanceledException) when (reading.IsFaulted)
         {
@@ -65,20 +64,21 @@ internal sealed class RecordRun(CliConsole console, Dialer dialer, RecordOptions
         _room.Dispose();
     }
 
-    private async Task RunAsync(Link first, Task reading, CancellationToken cancellationToken)
+    /// <summary>
+    /// Connection after connection, until all is stored. The server need not be there at the start: a pipe at boot must not end for that.
+    /// </summary>
+    private async Task ServeAsync(Task reading, CancellationToken cancellationToken)
     {
-        Link? link = first;
+        var wasConnected = false;
         var lost = Stopwatch.StartNew();
         for (var pause = FirstPause; ; pause = Longer(pause))
         {
+            Link? link = null;
             try
             {
-                if (link is null)
-                {
-                    link = await dialer.ConnectAsync(cancellationToken);
-                    Summary.Reconnects++;
-                }
-
+                link = await dialer.ConnectAsync(cancellationToken);
+                if (wasConnected) Summary.Reconnects++;
+                wasConnected = true;
                 var before = Summary.Stored;
                 try
                 {
@@ -94,12 +94,12 @@ internal sealed class RecordRun(CliConsole console, Dialer dialer, RecordOptions
             catch (Exception exception) when (exception is not OperationCanceledException && Failure.Of(exception) is { } failure && failure.ExitCode is ExitCode.Cut or ExitCode.TimedOut or ExitCode.Unreachable or ExitCode.UnknownHost)
             {
                 if (options.GiveUp is { } limit && lost.Elapsed > limit) throw new CliException(failure.ExitCode, $"{failure.Text} What is not stored yet goes first in the next run.");
-                await console.SayAsync($"perch: {failure.Text} Trying again in {pause.TotalSeconds:0.#} s.");
+                var doing = wasConnected ? "Trying" : "Waiting for the server, trying";
+                await console.SayAsync($"perch: {failure.Text} {doing} again in {pause.TotalSeconds:0.#} s.");
             }
             finally
             {
                 if (link is not null) await link.DisposeAsync();
-                link = null;
             }
 
             await Task.Delay(pause, cancellationToken);

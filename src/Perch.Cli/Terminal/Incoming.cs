@@ -52,10 +52,26 @@ internal sealed class Incoming(View view, Framing? framing, bool isDatagram)
             return isDatagram ? Message(bytes.Span) : Piece(bytes);
         }
 
+        return Cut(bytes, isCompleted: false);
+    }
+
+    /// <summary>What to print at the end.</summary>
+    /// <exception cref="ProtocolException">It ended within a message.</exception>
+    public ReadOnlyMemory<byte> End()
+    {
+        if (!IsCut || isDatagram) return Encoding.UTF8.GetBytes(_screen.End());
+
+        var last = Cut(default, isCompleted: true);
+        _frames.EnsureComplete(new(_unread));
+        return last;
+    }
+
+    private ReadOnlyMemory<byte> Cut(ReadOnlyMemory<byte> bytes, bool isCompleted)
+    {
         var all = _unread.Length == 0 ? bytes : (byte[])[.. _unread, .. bytes.Span];
         var sequence = new ReadOnlySequence<byte>(all);
         var output = new ArrayBufferWriter<byte>(Math.Max(bytes.Length, 1));
-        while (_frames.TryRead(ref sequence, out var message))
+        while (_frames.TryRead(ref sequence, isCompleted, out var message))
         {
             Messages++;
             output.Write(Message(message.ToArray()).Span);
@@ -63,14 +79,6 @@ internal sealed class Incoming(View view, Framing? framing, bool isDatagram)
 
         _unread = sequence.ToArray();
         return output.WrittenMemory;
-    }
-
-    /// <summary>What to print at the end.</summary>
-    /// <exception cref="ProtocolException">It ended within a message.</exception>
-    public ReadOnlyMemory<byte> End()
-    {
-        if (IsCut && !isDatagram) _frames.EnsureComplete(new(_unread));
-        return Encoding.UTF8.GetBytes(_screen.End());
     }
 
     private ReadOnlyMemory<byte> Piece(ReadOnlyMemory<byte> bytes) => view switch

@@ -13,7 +13,7 @@ internal static class RecordVerb
 
     private const string Notes = """
         Each line of standard input is stored once: it is sent with a key (@SENDER/SEQUENCE), waits until the server has acknowledged it, and is sent
-        again when the connection was lost. What waits is also in the state file: after a kill the next run sends it first. When
+        again when the connection was lost. If the server is not there yet, perch waits for it and says so. What waits is also in the state file: after a kill the next run sends it first. When
         standard input ends, so does perch, as soon as all is stored.
 
         The endpoint needs "Framing": "Line", "Ack": "OK {id}\n" and "Deduplicate": true, as port 9997 of the default configuration has.

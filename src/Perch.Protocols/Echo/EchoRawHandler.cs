@@ -25,7 +25,7 @@ internal sealed class EchoRawHandler(EchoOptions options) : ConnectionHandler
             var read = await input.ReadAsync();
             var leaving = draining.IsCancellationRequested;
             var (buffer, answered) = (read.Buffer, false);
-            while (frames.TryRead(ref buffer, out var message))
+            while (frames.TryRead(ref buffer, read.IsCompleted, out var message))
             {
                 output.Write(_prefix);
                 foreach (var segment in message) output.Write(segment.Span);

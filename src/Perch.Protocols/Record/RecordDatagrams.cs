@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Threading.Channels;
 using Perch.Datagrams;
+using Perch.Wire.Framings;
 
 namespace Perch.Protocols.Record;
 
@@ -55,6 +56,8 @@ internal sealed class RecordDatagrams : DatagramHandler<RecordOptions>, IAsyncDi
 
     protected override ValueTask OnDatagramAsync(DatagramContext context, ReadOnlyMemory<byte> payload)
     {
+        if (Options.Framing == Framing.Syslog)
+            payload = SyslogFraming.TrimDatagram(payload);
         if (HasRoom(payload.Length))
         {
             _filling ??= NewBatch(context.Endpoint);

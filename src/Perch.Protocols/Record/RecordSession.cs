@@ -97,7 +97,7 @@ internal sealed class RecordSession : IDisposable
             ProtocolException? violation = null;
             try
             {
-                while (frames.TryRead(ref buffer, out var message))
+                while (frames.TryRead(ref buffer, read.IsCompleted, out var message))
                 {
                     isTaken = true;
                     batch ??= NewBatch();

@@ -1,20 +1,18 @@
-using System.Diagnostics.CodeAnalysis;
 using Perch.Datagrams;
 using Perch.Protocols.Files;
-using Perch.Wire.Files;
 using Perch.Wire.Tftp;
 
 namespace Perch.Protocols.Tftp;
 
 /// <summary>Decides about requests: what they may, whether there is room, and which file they are for.</summary>
-internal sealed class TftpDesk(TftpOptions options, FileStoreService files, TimeProvider time)
+internal sealed class TftpDesk(TftpOptions options, FileStoreService files, FileStoreOptions limits, TimeProvider time)
 {
     private readonly TftpTransfers _transfers = new(options.MaxTransfers, options.MaxTransfersPerSource, time);
 
     /// <summary>Whether this peer has a transfer that the packet only asks for again; it is told so.</summary>
     public bool IsRepeated(PeerAddress peer, ReadOnlySpan<byte> packet)
     {
-        if (_transfers.Find(peer) is not { } running || !running.IsRepeatedBy(packet)) return false;
+        if (_transfers.Find(peer) is not { } running || !running.IsRepeatedBy(packet) || !running.TryAskAgain()) return false;
         if (!running.IsProven) running.Wait.Repeat();
         return true;
     }
@@ -27,7 +25,7 @@ internal sealed class TftpDesk(TftpOptions options, FileStoreService files, Time
     public async ValueTask<TftpJob> OpenAsync(PeerAddress peer, ReadOnlyMemory<byte> packet, TftpRequest request, string endpoint)
     {
         if (!(request.IsWrite ? options.AllowWrite : options.AllowRead)) throw Refused("this server does not allow it");
-        if (!TryName(request.Name.Span, out var name, out var fault)) throw Refused(fault);
+        if (!TftpName.TryMap(request.Name.Span, options.Folder, options.LowerCase, out var name, out var fault)) throw Refused(fault);
         var transfer = _transfers.TryAdd(peer, packet.ToArray()) ?? throw new TftpException(TftpErrorCode.NotDefined, TftpText.Of(TftpOutcome.Busy), TftpOutcome.Busy);
         try
         {
@@ -38,10 +36,14 @@ internal sealed class TftpDesk(TftpOptions options, FileStoreService files, Time
                 return new(transfer, request, name) { File = file };
             }
 
-            // What netascii announces is not what will be stored.
-            var announced = request.Mode == TftpMode.Octet && request.Options.TransferSize is > 0 ? request.Options.TransferSize : null;
-            var upload = await store.BeginAsync(new(name) { Length = announced, OnlyNew = !options.AllowOverwrite, Endpoint = endpoint, Remote = peer.ToString() }, CancellationToken.None);
-            return new(transfer, request, name) { Upload = upload };
+            var job = new TftpJob(transfer, request, name)
+            {
+                BeginUpload = length => store.BeginAsync(
+                    new(name) { Length = length, OnlyNew = !options.AllowOverwrite, Endpoint = endpoint, Remote = peer.ToString() },
+                    CancellationToken.None),
+            };
+            await job.BeginAsync(limits.MaxFileBytes);
+            return job;
         }
         catch (FileStoreException failure)
         {
@@ -54,14 +56,6 @@ internal sealed class TftpDesk(TftpOptions options, FileStoreService files, Time
             transfer.Dispose();
             throw;
         }
-    }
-
-    /// <remarks>A slash at the begin is TFTP's custom, where the root is the folder that is served.</remarks>
-    private bool TryName(ReadOnlySpan<byte> utf8, [NotNullWhen(true)] out FileName? name, [NotNullWhen(false)] out string? fault)
-    {
-        if (utf8 is [(byte)'/', ..]) utf8 = utf8[1..];
-        if (!FileName.TryParse(utf8, out name, out fault)) return false;
-        return options.Folder.Length == 0 || FileName.TryParse($"{options.Folder}/{name.Value}", out name, out fault);
     }
 
     private static TftpException Refused(string text) => new(TftpErrorCode.AccessViolation, text, TftpOutcome.Refused);

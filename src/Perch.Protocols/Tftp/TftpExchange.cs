@@ -60,6 +60,9 @@ internal sealed partial class TftpExchange : IDisposable
     /// <summary>Another request, which the peer has sent from the port of this transfer; that ends the transfer.</summary>
     public byte[]? Next { get; private set; }
 
+    /// <summary>The transfer is over, and the exchange listens for packets that come again: any request is a new one.</summary>
+    public bool IsOver { get; set; }
+
     /// <summary>The peer has answered; until then it may be forged, and gets no more than its budget.</summary>
     public bool IsProven => _session.IsPeerConfirmed;
 
@@ -75,6 +78,12 @@ internal sealed partial class TftpExchange : IDisposable
     {
         while (true)
         {
+            if (IsRepetition())
+            {
+                _transfer.IsAskedAgain = false;
+                if (MayRepeat()) return TftpHeard.Repeated;
+            }
+
             DatagramReceived received;
             try
             {
@@ -85,7 +94,7 @@ internal sealed partial class TftpExchange : IDisposable
                 var signal = _transfer.Wait.Take();
                 if (signal == TftpSignal.End) throw Ended(_transfer.Wait.Ending!.Value);
                 if (signal == TftpSignal.Timeout) return TftpHeard.Timeout;
-                if (MayRepeat()) return TftpHeard.Repeated;
+                // The request is looked at above, after the packets that came before it.
                 _wait = _transfer.Wait.Arm();
                 continue;
             }
@@ -101,7 +110,7 @@ internal sealed partial class TftpExchange : IDisposable
             {
                 case TftpOpcode.Error:
                     throw PeerError();
-                case TftpOpcode.ReadRequest or TftpOpcode.WriteRequest when !_transfer.IsRepeatedBy(Packet):
+                case TftpOpcode.ReadRequest or TftpOpcode.WriteRequest when IsOver || !_transfer.IsRepeatedBy(Packet):
                     Next = Packet.ToArray();
                     throw Ended(TftpOutcome.Replaced);
                 case TftpOpcode.ReadRequest or TftpOpcode.WriteRequest:
@@ -111,6 +120,16 @@ internal sealed partial class TftpExchange : IDisposable
                     return TftpHeard.Packet;
             }
         }
+    }
+
+    /// <summary>The last block is on its way. A request that came again before it was a repetition.</summary>
+    public void MarkEnding()
+    {
+        if (_transfer.IsEnding)
+            return;
+        _transfer.IsEnding = true;
+        if (IsProven)
+            _transfer.IsAskedAgain = false;
     }
 
     /// <summary>Nothing came in time: whatever was sent last may be sent again.</summary>
@@ -162,6 +181,12 @@ internal sealed partial class TftpExchange : IDisposable
     public void CountResent(long packets) => _running.AddResent(packets);
 
     public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
+
+    /// <summary>
+    /// Whether the request came again and no packet before it ends the transfer: they lie in the socket's buffer, and the buffer is empty.
+    /// While the last block is on its way its acknowledgement may still come, from a peer that is there.
+    /// </summary>
+    private bool IsRepetition() => _transfer.IsAskedAgain && !(_transfer.IsEnding && IsProven) && !_session.HasReceived;
 
     /// <summary>Each request is worth one answer, to a peer that has not answered yet, and so many times.</summary>
     private bool MayRepeat() => !IsProven && _repeats++ < _options.Retries;

@@ -21,16 +21,25 @@ internal sealed partial class TftpHandler : DatagramHandler<TftpOptions>
     private readonly LogGate _refusals;
     private readonly IPNetwork[] _singlePortNetworks;
 
-    public TftpHandler(TftpOptions options, FileStoreService files, TftpMetrics metrics, TimeProvider time, ILogger<TftpHandler> logger)
+    public TftpHandler(
+        TftpOptions options, FileStoreService files, FileStoreOptions limits, TftpMetrics metrics, TimeProvider time, ILogger<TftpHandler> logger)
         : base(options)
     {
         (_metrics, _logger) = (metrics, logger);
-        _desk = new(options, files, time);
+        _desk = new(options, files, limits, time);
         _service = new(options, files, metrics, time, logger);
         _refusals = new(time);
         _singlePortNetworks = [.. options.SinglePortNetworks.Select(IPNetwork.Parse)];
         files.Need();
     }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A client may send its request from any port (RFC 1350, section 4), and lwIP's sends from 69. A TFTP server at such a port
+    /// answers the answer with an ERROR, which is never answered.
+    /// </remarks>
+    protected override bool AcceptsFromReflectorPort(ReadOnlySpan<byte> payload) =>
+        TftpPacket.OpcodeOf(payload) is TftpOpcode.ReadRequest or TftpOpcode.WriteRequest;
 
     /// <inheritdoc/>
     protected override ValueTask OnDatagramAsync(DatagramContext context, ReadOnlyMemory<byte> payload)
@@ -66,9 +75,20 @@ internal sealed partial class TftpHandler : DatagramHandler<TftpOptions>
     {
         for (TftpJob? job = first; job is not null;)
         {
-            var next = await _service.RunAsync(session, job, endpoint.Name, isAtEndpoint);
+            var (next, outcome) = await _service.RunAsync(session, job, endpoint.Name, isAtEndpoint);
+            while (next is null && !session.TryEnd()) next = await NextRequestAsync(session);
+            if (next is null) TftpService.SetOutcome(session, outcome);
             job = next is null ? null : await TryOpenAsync(session.Peer, next, endpoint, refusal => TftpService.Tell(session, refusal.Code, refusal.Message));
         }
+    }
+
+    /// <returns>The datagram that waits, if it is a request of the session's peer; else null.</returns>
+    private static async ValueTask<byte[]?> NextRequestAsync(DatagramSession session)
+    {
+        var packet = new byte[TftpRequest.MaxBytes + 1];
+        var received = await session.ReceiveAsync(packet, session.Aborted);
+        var isRequest = TftpPacket.OpcodeOf(packet.AsSpan(0, received.Length)) is TftpOpcode.ReadRequest or TftpOpcode.WriteRequest;
+        return isRequest ? packet[..received.Length] : null;
     }
 
     /// <returns>Null where it is refused, which was told.</returns>

@@ -21,6 +21,12 @@ internal sealed class TftpOptions : IValidatableObject
     public string Folder { get; set; } = "";
 
     /// <summary>
+    /// Whether names of requests are mapped to lower case, for clients that ask for any case of a name. Files with upper case letters
+    /// cannot be reached then. Default false.
+    /// </summary>
+    public bool LowerCase { get; set; }
+
+    /// <summary>
     /// Whether transfers talk from the endpoint's port, which is what passes a container's published ports and NAT. Default: true in
     /// a container (<c>DOTNET_RUNNING_IN_CONTAINER</c>), else false.
     /// </summary>

@@ -9,7 +9,7 @@ namespace Perch.Protocols.Tftp;
 /// The side that receives a file. Blocks are taken in order; the window's last one is acknowledged, a gap at once with the
 /// block before it (RFC 7440, section 4), and the file's last one only when the file is durable and visible.
 /// </summary>
-internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, TftpRequest request, Action onProgress) : IDisposable
+internal sealed class TftpReceiver(TftpExchange exchange, TftpJob job, TftpRequest request, Action onProgress) : IDisposable
 {
     private const int ChunkBytes = 128 * 1024;
 
@@ -89,6 +89,7 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
         if (length > exchange.Terms.BlockSize) throw TftpException.Illegal("a block is longer than was agreed on");
         exchange.CountProgress();
         _hasToldGap = false;
+        if (_received == 0) await job.ReserveAsync();
         // The decoder may bring one byte more, from the block before.
         if (_buffered + length + 1 > _chunk.Length) await FlushAsync();
         Store(exchange.Packet[TftpPacket.HeaderBytes..]);
@@ -97,6 +98,7 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
         exchange.CountBytes(length, 1);
         if (length < exchange.Terms.BlockSize)
         {
+            exchange.MarkEnding();
             await CompleteAsync();
             Acknowledge();
             return true;
@@ -144,7 +146,7 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
 
     private async ValueTask FlushAsync()
     {
-        if (_buffered > 0) await upload.AppendAsync(new(_chunk.AsMemory(0, _buffered)));
+        if (_buffered > 0) await job.Upload!.AppendAsync(new(_chunk.AsMemory(0, _buffered)));
         _buffered = 0;
     }
 
@@ -159,7 +161,7 @@ internal sealed class TftpReceiver(TftpExchange exchange, IFileUpload upload, Tf
         }
 
         await FlushAsync();
-        var stored = await upload.CompleteAsync();
+        var stored = await job.Upload!.CompleteAsync();
         PerchTracing.MarkStored("perch.file.bytes", stored.Length);
     }
 

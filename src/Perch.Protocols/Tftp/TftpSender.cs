@@ -77,6 +77,7 @@ internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeP
     {
         if (_sent > _acknowledged) exchange.CountResent(_sent - _acknowledged);
         (_isResent, _sent, _sentAt) = (_sent > _acknowledged, blocks.Made, time.GetTimestamp());
+        if (_sent == blocks.Last) exchange.MarkEnding();
         if (!exchange.IsProven)
         {
             // The first block of a request without options. Again only within the budget, or where the request comes again.

@@ -16,8 +16,9 @@ internal sealed partial class TftpService(TftpOptions options, FileStoreService 
     private int _dallying;
 
     /// <summary>Runs one transfer; the job is disposed at its end.</summary>
-    /// <returns>Another request that the peer has sent from the same port, or null.</returns>
-    public async Task<byte[]?> RunAsync(DatagramSession session, TftpJob job, string endpoint, bool isAtEndpoint)
+    /// <returns>Another request that the peer has sent from the same port, or null; and how the transfer ended.</returns>
+    public async Task<(byte[]? Next, TftpOutcome Outcome)> RunAsync(
+        DatagramSession session, TftpJob job, string endpoint, bool isAtEndpoint)
     {
         await using var disposing = job;
         var request = job.Request;
@@ -28,13 +29,15 @@ internal sealed partial class TftpService(TftpOptions options, FileStoreService 
             await using var aborting = session.Aborted.UnsafeRegister(static transfer => ((TftpTransfer)transfer!).Wait.End(TftpOutcome.Aborted), job.Transfer);
             var terms = TftpTerms.Agree(request, options, job.File?.File.Length, isAtEndpoint, () => session.MaxPayloadBytes);
             using var exchange = new TftpExchange(session, job.Transfer, terms, options, running, logger);
-            using var receiver = job.Upload is { } upload ? new TftpReceiver(exchange, upload, request, Progress(job, running)) : null;
+            using var receiver = job.Upload is not null ? new TftpReceiver(exchange, job, request, Progress(job, running)) : null;
             outcome = await TransferAsync(session, job, exchange, receiver, running);
             End(session, job, terms, running, outcome);
             job.Transfer.Leave();
-            if (receiver is not null && outcome == TftpOutcome.Completed) await DallyAsync(session, job, receiver);
-            if (exchange.Next is null) session.TrySetOutcome(OutcomeOf(outcome));
-            return exchange.Next;
+            var next = exchange.Next ?? NextOf(job.Transfer, outcome);
+            if (receiver is null || outcome != TftpOutcome.Completed || next is not null) return (next, outcome);
+            exchange.IsOver = true;
+            await DallyAsync(session, job, receiver);
+            return (exchange.Next, outcome);
         }
         catch when (outcome == TftpOutcome.Fault)
         {
@@ -44,12 +47,19 @@ internal sealed partial class TftpService(TftpOptions options, FileStoreService 
         }
     }
 
+    /// <summary>Tells the host how the last transfer of a session ended.</summary>
+    public static void SetOutcome(DatagramSession session, TftpOutcome outcome) => session.TrySetOutcome(OutcomeOf(outcome));
+
     /// <summary>Sends an ERROR, once: it is not acknowledged (RFC 1350, section 7).</summary>
     public static void Tell(DatagramSession session, TftpErrorCode code, string text)
     {
         Span<byte> error = stackalloc byte[TftpPacket.HeaderBytes + TftpPacket.MaxErrorTextBytes + 1];
         session.TrySend(error[..TftpPacket.WriteError(error, code, text)]);
     }
+
+    /// <returns>The same request, which the peer has sent after the last packet of the transfer.</returns>
+    private static byte[]? NextOf(TftpTransfer transfer, TftpOutcome outcome) =>
+        transfer.IsAskedAgain && outcome is TftpOutcome.Completed or TftpOutcome.PeerError ? transfer.Request.ToArray() : null;
 
     private async Task<TftpOutcome> TransferAsync(DatagramSession session, TftpJob job, TftpExchange exchange, TftpReceiver? receiver, TftpMetrics.Running running)
     {

@@ -75,10 +75,23 @@ internal sealed class TftpTransfers(int most, int mostPerSource, TimeProvider ti
         }
     }
 
+    /// <inheritdoc cref="TftpTransfer.TryAskAgain"/>
+    public bool TryAskAgain(TftpTransfer transfer)
+    {
+        lock (_lock)
+        {
+            if (transfer.HasLeft) return false;
+            return transfer.IsAskedAgain = true;
+        }
+    }
+
+    /// <summary>Removes a transfer, once.</summary>
     public void Remove(TftpTransfer transfer)
     {
         lock (_lock)
         {
+            if (transfer.HasLeft) return;
+            transfer.HasLeft = true;
             _count--;
             Count(transfer.Source, -1, transfer.IsProven ? 0 : -1);
             _unproven.Remove(transfer);

@@ -13,14 +13,16 @@ internal struct DescriptorUse(int descriptor)
 
     private int _state;
 
-    /// <summary>Its number.</summary>
-    public readonly int Descriptor => descriptor;
+    /// <summary>The number, only for the caller that <see cref="End"/> or <see cref="Close"/> has returned true to.</summary>
+    public readonly int DescriptorToClose => descriptor;
 
     public readonly bool IsClosing => Volatile.Read(in _state) < 0;
 
-    /// <returns>False where it is closed, or about to be.</returns>
-    public bool TryBegin()
+    /// <param name="number">The number for one system call, which <see cref="End"/> follows; -1 if it is closed.</param>
+    /// <returns>False if it is closed, or about to be.</returns>
+    public bool TryBegin(out int number)
     {
+        number = descriptor;
         var state = Volatile.Read(ref _state);
         while (state >= 0)
         {
@@ -29,6 +31,7 @@ internal struct DescriptorUse(int descriptor)
             state = seen;
         }
 
+        number = -1;
         return false;
     }
 

@@ -65,8 +65,6 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         _transport = this;
     }
 
-    public int Descriptor => _use.Descriptor;
-
     public Loop Loop { get; }
 
     public ulong Key { get; set; }
@@ -193,8 +191,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     /// <returns>Whether it is so now.</returns>
     public bool TryWatchReads(bool isWatched)
     {
-        if (!_use.TryBegin()) return false;
-        var error = Loop.TryWatchFor(Descriptor, isWatched ? DirectListener.ConnectionEvents : DirectListener.ConnectionEvents & ~(Epoll.Readable | Epoll.Urgent), this);
+        if (!_use.TryBegin(out var descriptor)) return false;
+        var error = Loop.TryWatchFor(descriptor, isWatched ? DirectListener.ConnectionEvents : DirectListener.ConnectionEvents & ~(Epoll.Readable | Epoll.Urgent), this);
         EndUse();
         return error == 0;
     }
@@ -212,9 +210,9 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     {
         // Where the close follows at once it says the same.
         var isLast = (Volatile.Read(ref _done) & InputDone) != 0 && Reader.HasEnded;
-        if (!isLast && Error is null && _use.TryBegin())
+        if (!isLast && Error is null && _use.TryBegin(out var descriptor))
         {
-            _ = Libc.Shutdown(Descriptor, Libc.ShutdownWrite);
+            _ = Libc.Shutdown(descriptor, Libc.ShutdownWrite);
             EndUse();
         }
 
@@ -288,8 +286,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     private void FailByPendingError()
     {
-        if (!_use.TryBegin()) return;
-        var error = Libc.TakeError(Descriptor);
+        if (!_use.TryBegin(out var descriptor)) return;
+        var error = Libc.TakeError(descriptor);
         EndUse();
         if (error != 0) FailBySystem(error);
     }
@@ -319,8 +317,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         var block = Loop.Blocks.Rent();
         for (var i = 0; ; i++)
         {
-            if (!_use.TryBegin()) break;
-            var received = Libc.Receive(Descriptor, block.Address, Buffers.Block.Size, 0);
+            if (!_use.TryBegin(out var descriptor)) break;
+            var received = Libc.Receive(descriptor, block.Address, Buffers.Block.Size, 0);
             var error = received < 0 ? System.Runtime.InteropServices.Marshal.GetLastSystemError() : 0;
             EndUse();
             if (error == Errno.Interrupted) continue;
@@ -349,8 +347,9 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     {
         Loop.Forget(this);
         // A peer that has reset the connection hears of no more.
-        if (_isReset) Libc.SetReset(Descriptor);
-        _ = Libc.Close(Descriptor);
+        var descriptor = _use.DescriptorToClose;
+        if (_isReset) Libc.SetReset(descriptor);
+        _ = Libc.Close(descriptor);
         _isClosed = true;
         TellClosed();
         Volatile.Read(ref _closed)?.TrySetResult();
@@ -386,9 +385,9 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     private EndPoint? FindLocalEndPoint()
     {
-        if (_listener.IsTcp && _use.TryBegin())
+        if (_listener.IsTcp && _use.TryBegin(out var descriptor))
         {
-            var name = SocketName.OfLocal(Descriptor);
+            var name = SocketName.OfLocal(descriptor);
             EndUse();
             if (name is not null) return name;
         }

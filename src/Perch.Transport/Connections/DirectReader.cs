@@ -362,11 +362,11 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
         var room = Math.Min(block!.Free, wanted);
         nint received;
         int error;
-        if (connection.Use.TryBegin())
+        if (connection.Use.TryBegin(out var descriptor))
         {
             do
             {
-                received = Libc.Receive(connection.Descriptor, block.Address + block.End, (nuint)room, 0);
+                received = Libc.Receive(descriptor, block.Address + block.End, (nuint)room, 0);
                 error = received < 0 ? Marshal.GetLastSystemError() : 0;
             }
             while (error == Errno.Interrupted);

@@ -179,11 +179,11 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter
 
     private unsafe Sent SendBlocks(ref BlockList list)
     {
-        if (connection.Error is not null || !connection.Use.TryBegin()) return Sent.Failed;
+        if (connection.Error is not null || !connection.Use.TryBegin(out var descriptor)) return Sent.Failed;
         var (result, error) = (Sent.All, 0);
         while (list.First is { } first)
         {
-            var sent = first.Following is null ? Libc.Send(connection.Descriptor, first.Address + first.Start, (nuint)first.Length, Libc.NoSignal) : SendMany(first);
+            var sent = first.Following is null ? Libc.Send(descriptor, first.Address + first.Start, (nuint)first.Length, Libc.NoSignal) : SendMany(descriptor, first);
             if (sent < 0)
             {
                 error = Marshal.GetLastSystemError();
@@ -201,13 +201,13 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter
         return result;
     }
 
-    private unsafe nint SendMany(Block first)
+    private unsafe nint SendMany(int descriptor, Block first)
     {
         var vectors = stackalloc Libc.Vector[MaxVectors];
         var count = 0;
         for (var block = first; block is not null && count < MaxVectors; block = block.Following)
             vectors[count++] = new() { Start = block.Address + block.Start, Length = (nuint)block.Length };
         var message = new Libc.MessageHeader { Vectors = vectors, VectorCount = (nuint)count };
-        return Libc.SendMessage(connection.Descriptor, &message, Libc.NoSignal);
+        return Libc.SendMessage(descriptor, &message, Libc.NoSignal);
     }
 }

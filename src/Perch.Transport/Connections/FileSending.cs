@@ -47,17 +47,14 @@ internal static class FileSending
 
     private static unsafe (long Count, int Error) SendOnce(DirectConnection connection, SafeFileHandle file, long offset, long length)
     {
-        if (!connection.Use.TryBegin()) return (0, 0);
-        var isHeld = false;
+        if (!connection.Use.TryBegin(out var descriptor)) return (0, 0);
         try
         {
-            file.DangerousAddRef(ref isHeld);
-            var count = Libc.SendFile(connection.Descriptor, (int)file.DangerousGetHandle(), &offset, (nuint)length);
+            var count = Libc.SendFile(descriptor, file, &offset, (nuint)length);
             return (count, count < 0 ? Marshal.GetLastPInvokeError() : 0);
         }
         finally
         {
-            if (isHeld) file.DangerousRelease();
             connection.EndUse();
         }
     }

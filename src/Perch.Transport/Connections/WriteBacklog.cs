@@ -88,7 +88,7 @@ internal sealed class WriteBacklog(DirectConnection connection) : IValueTaskSour
             Prepare();
             _isArmed = true;
             // It may have been told of before it was waited for.
-            if (!connection.Use.TryBegin() || IsWritableNow())
+            if (!connection.Use.TryBegin(out var descriptor) || IsWritableNow(descriptor))
             {
                 _isArmed = _isWaiting = false;
                 return null;
@@ -197,9 +197,9 @@ internal sealed class WriteBacklog(DirectConnection connection) : IValueTaskSour
         Post();
     }
 
-    private bool IsWritableNow()
+    private bool IsWritableNow(int descriptor)
     {
-        var isWritable = Libc.IsWritable(connection.Descriptor);
+        var isWritable = Libc.IsWritable(descriptor);
         connection.EndUse();
         return isWritable;
     }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -37,7 +38,7 @@ internal static unsafe partial class Libc
 
     /// <summary>sendfile(2); off_t has 64 bits on both architectures. It may wait for the disk.</summary>
     [LibraryImport("libc", EntryPoint = "sendfile", SetLastError = true)]
-    public static partial nint SendFile(int socket, int file, long* offset, nuint length);
+    public static partial nint SendFile(int socket, SafeFileHandle file, long* offset, nuint length);
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     public static partial nint Map(nint address, nuint length, int protection, int flags, SafeFileHandle file, long offset);
@@ -50,7 +51,7 @@ internal static unsafe partial class Libc
     public static partial int FindResident(nint address, nuint length, byte* states);
 
     [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
-    public static partial int Accept(int socket, byte* address, uint* addressLength, int flags);
+    public static partial int Accept(SafeSocketHandle socket, byte* address, uint* addressLength, int flags);
 
     [LibraryImport("libc", EntryPoint = "shutdown", SetLastError = true)]
     public static partial int Shutdown(int socket, int how);

@@ -39,7 +39,7 @@ public struct FrameReader
     /// <param name="message">A slice of <paramref name="buffer"/>, valid as long as the buffer is.</param>
     /// <returns><see langword="false"/> when more bytes are needed.</returns>
     /// <exception cref="ProtocolException">
-    /// <c>too-long</c> or <c>malformed</c>, see the framing; the reader is of no use afterwards.
+    /// <c>too-long</c>, see the framing; the reader is of no use afterwards.
     /// </exception>
     public bool TryRead(ref ReadOnlySequence<byte> buffer, out ReadOnlySequence<byte> message) => _framing switch
     {
@@ -49,8 +49,24 @@ public struct FrameReader
         _ => ChunkFraming.TryRead(ref buffer, _max, out message),
     };
 
-    /// <summary>At the end of the stream: states that it ended between two messages.</summary>
-    /// <param name="rest">What <see cref="TryRead"/> left unread.</param>
+    /// <summary>Takes the next message; at the end of the stream also a last one that the end of the stream completes.</summary>
+    /// <remarks>
+    /// Only <see cref="Framing.Syslog"/> has such a message, see <see cref="SyslogFraming.TryReadLast"/>. Call
+    /// <see cref="EnsureComplete"/> when it returns <see langword="false"/> at the end of the stream.
+    /// </remarks>
+    /// <param name="buffer">The unread bytes; it is moved past everything that was consumed.</param>
+    /// <param name="isCompleted">
+    /// Whether the peer has ended the stream in order and <paramref name="buffer"/> has all that is left of it.
+    /// </param>
+    /// <param name="message">A slice of <paramref name="buffer"/>, valid as long as the buffer is.</param>
+    /// <returns><see langword="false"/> when more bytes are needed, or none are left.</returns>
+    /// <exception cref="ProtocolException"><c>too-long</c>, see the framing; the reader is of no use afterwards.</exception>
+    public bool TryRead(ref ReadOnlySequence<byte> buffer, bool isCompleted, out ReadOnlySequence<byte> message) =>
+        TryRead(ref buffer, out message)
+        || (isCompleted && _framing == Framing.Syslog && SyslogFraming.TryReadLast(ref buffer, _max, out message));
+
+    /// <summary>At the end of the stream: checks that it did not end inside a message.</summary>
+    /// <param name="rest">The bytes that <c>TryRead</c> left unread.</param>
     /// <exception cref="ProtocolException"><c>truncated</c>, when <paramref name="rest"/> is not empty.</exception>
     public readonly void EnsureComplete(in ReadOnlySequence<byte> rest)
     {

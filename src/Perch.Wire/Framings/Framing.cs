@@ -12,6 +12,6 @@ public enum Framing
     /// <summary>A four-byte length stands before each message: see <see cref="LengthFraming"/>.</summary>
     Length,
 
-    /// <summary>Syslog over TCP, RFC 6587, octet-counted or ended by LF: see <see cref="SyslogFraming"/>.</summary>
+    /// <summary>Syslog over TCP, RFC 6587, octet-counted or ended by LF or NUL: see <see cref="SyslogFraming"/>.</summary>
     Syslog,
 }

@@ -26,6 +26,29 @@ internal static class SequenceSearch
         return -1;
     }
 
+    /// <summary>
+    /// The offset of the first <paramref name="value"/> or <paramref name="other"/> at or after <paramref name="from"/>, or -1.
+    /// </summary>
+    public static long IndexOfAny(this in ReadOnlySequence<byte> buffer, byte value, byte other, long from)
+    {
+        if (buffer.IsSingleSegment)
+        {
+            var found = buffer.FirstSpan[(int)from..].IndexOfAny(value, other);
+            return found < 0 ? -1 : from + found;
+        }
+
+        var offset = from;
+        foreach (var segment in buffer.Slice(from))
+        {
+            var found = segment.Span.IndexOfAny(value, other);
+            if (found >= 0)
+                return offset + found;
+            offset += segment.Length;
+        }
+
+        return -1;
+    }
+
     /// <summary>The byte at <paramref name="offset"/>, which is less than the length of <paramref name="buffer"/>.</summary>
     public static byte At(this in ReadOnlySequence<byte> buffer, long offset)
     {

@@ -55,15 +55,24 @@ public sealed record TftpOptionSet
     /// <param name="bytes">What follows the mode of a request, or the opcode of an OACK.</param>
     /// <param name="options">What was said.</param>
     /// <param name="fault">What is wrong, where false is returned.</param>
-    public static bool TryParse(ReadOnlySpan<byte> bytes, out TftpOptionSet options, out TftpFault fault)
+    public static bool TryParse(ReadOnlySpan<byte> bytes, out TftpOptionSet options, out TftpFault fault) =>
+        TryParse(bytes, mayEndInPair: false, out options, out fault);
+
+    /// <param name="bytes">The text that follows the mode of a request, or the opcode of an OACK.</param>
+    /// <param name="mayEndInPair">
+    /// Whether an incomplete pair at the end is as if it had not been sent (RFC 2347). An OACK has none: its peer has accepted it.
+    /// </param>
+    /// <param name="options">The options that are known and possible.</param>
+    /// <param name="fault">The rule that is broken, if false is returned.</param>
+    internal static bool TryParse(ReadOnlySpan<byte> bytes, bool mayEndInPair, out TftpOptionSet options, out TftpFault fault)
     {
         (options, fault) = (None, default);
         var seen = 0;
         while (!bytes.IsEmpty)
         {
-            if (!TryCut(ref bytes, out var name)) return Fail("an option does not end in NUL", out fault);
+            if (!TryCut(ref bytes, out var name)) return mayEndInPair || Fail("an option does not end in NUL", out fault);
             if (name.IsEmpty) break;
-            if (!TryCut(ref bytes, out var value)) return Fail("an option has no value that ends in NUL", out fault);
+            if (!TryCut(ref bytes, out var value)) return mayEndInPair || Fail("an option has no value that ends in NUL", out fault);
             var known = Read(name, value, ref options);
             if (known == 0) continue;
             if ((seen & known) != 0)

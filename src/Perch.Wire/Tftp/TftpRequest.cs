@@ -36,7 +36,7 @@ public sealed record TftpRequest(bool IsWrite, ReadOnlyMemory<byte> Name, TftpMo
         if (!TftpOptionSet.TryCut(ref rest, out var name)) return Fail("the name does not end in NUL", out fault);
         if (!TftpOptionSet.TryCut(ref rest, out var modeText)) return Fail("the mode does not end in NUL", out fault);
         if (!TryParseMode(modeText, out var mode)) return Fail("the mode is neither octet nor netascii", out fault);
-        if (!TftpOptionSet.TryParse(rest, out var options, out fault)) return false;
+        if (!TftpOptionSet.TryParse(rest, mayEndInPair: true, out var options, out fault)) return false;
         request = new(opcode == TftpOpcode.WriteRequest, name.ToArray(), mode, options);
         return true;
     }

@@ -70,7 +70,7 @@ internal sealed class PerchConfigReader(
         if (listen is null || !settings.Enabled) return null;
         return new()
         {
-            Name = section.Key,
+            Name = EndpointNames.FirstSpelling(configuration, section.Key),
             Listen = listen,
             Protocol = protocol,
             Guards = guards,

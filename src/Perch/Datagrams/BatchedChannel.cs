@@ -14,7 +14,7 @@ internal sealed unsafe class BatchedChannel : DatagramChannel
 {
     private readonly bool _isIPv6;
     private readonly bool _wantsLocal;
-    private readonly nint _socket;
+    private readonly SafeSocketHandle _socket;
     private readonly byte* _memory;
     private readonly Header* _received;
     private readonly Header* _replies;
@@ -26,7 +26,7 @@ internal sealed unsafe class BatchedChannel : DatagramChannel
     {
         _isIPv6 = socket.AddressFamily == AddressFamily.InterNetworkV6;
         _wantsLocal = DatagramSocket.IsWildcard(LocalEndPoint.Address);
-        _socket = socket.Handle;
+        _socket = socket.SafeHandle;
         _memory = (byte*)NativeMemory.AlignedAlloc((nuint)(2 * BatchSize * sizeof(Header)), 64);
         NativeMemory.Clear(_memory, (nuint)(2 * BatchSize * sizeof(Header)));
         _received = (Header*)_memory;
@@ -122,7 +122,14 @@ internal sealed unsafe class BatchedChannel : DatagramChannel
     {
         _stopping = true;
         // It says that there is no connection to shut down, and wakes who waits all the same (inet_shutdown in Linux).
-        _ = Shutdown(_socket, (int)SocketShutdown.Receive);
+        try
+        {
+            _ = Shutdown(_socket, (int)SocketShutdown.Receive);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The last session at the endpoint's port may end after the socket was closed.
+        }
     }
 
     protected override void Dispose(bool disposing)

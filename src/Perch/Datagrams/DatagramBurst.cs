@@ -37,10 +37,8 @@ internal static unsafe class DatagramBurst
         refused = 0;
         var isIPv6 = socket.AddressFamily == AddressFamily.InterNetworkV6;
         var handle = socket.SafeHandle;
-        var isHeld = false;
         try
         {
-            handle.DangerousAddRef(ref isHeld);
             var name = stackalloc byte[MostNameBytes];
             var control = stackalloc byte[MostControlBytes + SegmentControlBytes];
             var template = new MessageHeader { Name = name, NameLength = WriteName(name, to.Peer, isIPv6), BufferCount = 1, Control = control };
@@ -48,22 +46,18 @@ internal static unsafe class DatagramBurst
             fixed (byte* start = payloads)
             {
                 return payloads.Length <= each
-                    ? SendEach(handle.DangerousGetHandle(), template, start, payloads.Length, Math.Max(1, each), ref refused)
-                    : SendAll(handle.DangerousGetHandle(), template, start, payloads.Length, each, ref refused);
+                    ? SendEach(handle, template, start, payloads.Length, Math.Max(1, each), ref refused)
+                    : SendAll(handle, template, start, payloads.Length, each, ref refused);
             }
         }
         catch (ObjectDisposedException)
         {
             return 0;
         }
-        finally
-        {
-            if (isHeld) handle.DangerousRelease();
-        }
     }
 
     /// <summary>As many at once as the system cuts; the first that it does not take so go one by one, and all behind them.</summary>
-    private static int SendAll(nint socket, MessageHeader template, byte* start, int length, int each, ref int refused)
+    private static int SendAll(SafeSocketHandle socket, MessageHeader template, byte* start, int length, int each, ref int refused)
     {
         var passed = 0;
         var atOnce = Math.Min(Most, MostBytes / each);
@@ -94,7 +88,7 @@ internal static unsafe class DatagramBurst
         return passed * each >= length ? passed : passed + SendEach(socket, template, start + (passed * each), length - (passed * each), each, ref refused);
     }
 
-    private static int SendEach(nint socket, MessageHeader template, byte* start, int length, int each, ref int refused)
+    private static int SendEach(SafeSocketHandle socket, MessageHeader template, byte* start, int length, int each, ref int refused)
     {
         var count = length == 0 ? 1 : (length + each - 1) / each;
         var buffers = stackalloc NativeDatagrams.Buffer[Math.Min(Most, count)];

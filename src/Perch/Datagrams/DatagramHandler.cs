@@ -18,6 +18,14 @@ public abstract class DatagramHandler
     public virtual bool Answers => true;
 
     /// <summary>
+    /// Whether a datagram from the port of a known reflector, or of one of this process's UDP endpoints, is handled although the
+    /// handler <see cref="Answers"/>. An answer to such a port may be answered in turn, so accept only datagrams whose answer ends the
+    /// dialogue at a reflector. Called on the receive thread. Default false.
+    /// </summary>
+    /// <param name="payload">The payload of the datagram.</param>
+    protected internal virtual bool AcceptsFromReflectorPort(ReadOnlySpan<byte> payload) => false;
+
+    /// <summary>
     /// Handles one datagram. It is called on the endpoint's receive thread, one at a time: it must not block. What takes time
     /// is awaited, and the thread goes on with the next datagram, up to <c>Guards:MaxDatagramsInHand</c> of them.
     /// </summary>

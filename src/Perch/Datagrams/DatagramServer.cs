@@ -19,6 +19,9 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     /// <summary>What is still taken from the receive buffer when the drain has begun, at most.</summary>
     private const int LastBatches = 64;
 
+    /// <summary>Anybody can forge a source port: the lines must not hide others.</summary>
+    private static readonly TimeSpan RefusedPortInterval = TimeSpan.FromMinutes(1);
+
     private static readonly TimeSpan ErrorPause = TimeSpan.FromMilliseconds(10);
 
     private readonly Endpoint _owner;
@@ -28,15 +31,19 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     private readonly ReplyGate _gate;
     private readonly DatagramFailures _failures;
     private readonly LogGate _errors;
+    private readonly LogGate _refusedPorts;
     private readonly DatagramContext[] _ring = new DatagramContext[DatagramChannel.BatchSize];
     private readonly DatagramContext[] _replies = new DatagramContext[DatagramChannel.BatchSize];
     private readonly Lock _lock = new();
     private readonly Stack<DatagramContext> _spare = new();
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _aborted = new();
-    private readonly ManualResetEventSlim _stopping = new();
+
+    /// <summary>Pulsed when the stop begins. Not an event that is disposed: a thread whose handler blocks outlives the stop.</summary>
+    private readonly object _stopped = new();
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SessionTable _sessions;
+    private volatile bool _stopping;
     private volatile bool _leaving;
     private volatile bool _threadLeft;
     private bool _closed;
@@ -53,6 +60,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         _gate = new(services.Time);
         _failures = new(Name, services);
         _errors = new(services.Time);
+        _refusedPorts = new(services.Time, RefusedPortInterval);
         _sessions = new(this, channel, owner, services);
         (Draining, Aborted) = (_draining.Token, _aborted.Token);
         for (var i = 0; i < _ring.Length; i++) _ring[i] = new(this);
@@ -73,7 +81,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
 
     internal DatagramTraffic Traffic => _traffic;
 
-    internal bool IsStopping => _stopping.IsSet;
+    internal bool IsStopping => _stopping;
 
     public IPEndPoint LocalEndPoint => _channel.LocalEndPoint;
 
@@ -109,7 +117,8 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
 
     public async Task StopAsync(CancellationToken abort)
     {
-        _stopping.Set();
+        _stopping = true;
+        lock (_stopped) Monitor.PulseAll(_stopped);
         // Dialogues at this port hear their peers until they are over; then the last of them stops it.
         if (!_sessions.AnyAtEndpoint) StopReceiving();
         await using var aborting = abort.UnsafeRegister(static server => ((DatagramServer)server!).Abort(), this);
@@ -121,7 +130,6 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     {
         _draining.Dispose();
         _aborted.Dispose();
-        _stopping.Dispose();
     }
 
     public void Hold() => Interlocked.Increment(ref _holds);
@@ -150,7 +158,7 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
 
     public bool TryStartSession(in ReturnAddress with, SessionPort port, Func<DatagramSession, Task> serve, Func<Task>? rejected = null)
     {
-        if (_stopping.IsSet || _owner.TryEnter() is not { } pipeline) return false;
+        if (_stopping || _owner.TryEnter() is not { } pipeline) return false;
         if (_sessions.TryStart(with, port, serve, rejected, pipeline)) return true;
         pipeline.Leave();
         return false;
@@ -203,7 +211,10 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
                 if (_errors.TryPass(out var held)) Log.ReceiveFailed(_services.DatagramLogger, exception, Name, held);
                 if (_leaving) break;
                 // A socket that always fails would else take a whole processor.
-                _stopping.Wait(ErrorPause);
+                lock (_stopped)
+                {
+                    if (!_stopping) Monitor.Wait(_stopped, ErrorPause);
+                }
             }
         }
 
@@ -252,10 +263,23 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     private bool MayHandle(DatagramContext context, EndpointDatagrams pipeline)
     {
         if (context.IsTruncated || context.Length > pipeline.MaxBytes) _traffic.Drop(DropReason.Truncated);
-        else if (pipeline.Answers && _services.SourcePorts.IsRefused(context.Peer.Port)) _traffic.Drop(DropReason.SourcePort);
+        else if (pipeline.Answers && IsRefusedPort(context, pipeline)) DropForPort(context.Peer);
         else if (InHand >= pipeline.Guards.MaxDatagramsInHand) _traffic.Drop(DropReason.Queue);
         else return true;
         return false;
+    }
+
+    private bool IsRefusedPort(DatagramContext context, EndpointDatagrams pipeline)
+    {
+        var port = context.Peer.Port;
+        // Port 0 cannot be answered.
+        return _services.SourcePorts.IsRefused(port) && (port == 0 || !pipeline.Handler.AcceptsFromReflectorPort(context.Payload.Span));
+    }
+
+    private void DropForPort(in PeerAddress peer)
+    {
+        _traffic.Drop(DropReason.SourcePort);
+        if (_refusedPorts.TryPass(out var held)) Log.SourcePortRefused(_services.DatagramLogger, Name, peer, held);
     }
 
     /// <summary>The endpoint has another protocol, and its numbers another label.</summary>
@@ -338,6 +362,11 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     {
         [LoggerMessage(3000, LogLevel.Warning, "Endpoint {Endpoint} asked for a receive buffer of {Asked} bytes and has {Granted}: raise net.core.rmem_max (sysctl), or lower ReceiveBufferBytes", EventName = "ReceiveBufferSmall")]
         public static partial void SmallBuffer(ILogger logger, string endpoint, int asked, int granted);
+
+        [LoggerMessage(EventId = 3004, Level = LogLevel.Warning, EventName = "SourcePortRefused", Message =
+            "Endpoint {Endpoint} dropped a datagram of {Peer}: its source port is that of a service that would answer the answer; "
+            + "{Held} more since the last such line")]
+        public static partial void SourcePortRefused(ILogger logger, string endpoint, PeerAddress peer, long held);
 
         [LoggerMessage(3002, LogLevel.Warning, "Endpoint {Endpoint} could not receive; {Held} more since the last such line", EventName = "DatagramReceiveFailed")]
         public static partial void ReceiveFailed(ILogger logger, Exception exception, string endpoint, long held);

@@ -60,6 +60,16 @@ public sealed class DatagramSession
     /// <param name="payload">Bytes of that datagram.</param>
     public void AllowOnce(int payload) => _budget = Math.Max(_budget, ReplyBudget.WireBytes(payload, Peer.IsIPv4));
 
+    /// <summary>Whether a datagram waits, so that <see cref="ReceiveAsync"/> returns it at once.</summary>
+    public bool HasReceived => _channel.HasReceived;
+
+    /// <summary>
+    /// Stops receiving, unless a datagram waits. On <see cref="SessionPort.Endpoint"/> the endpoint's handler gets what the peer sends from
+    /// now on, so that a peer that begins its next dialogue at once is heard by one of the two. Nothing is received after true.
+    /// </summary>
+    /// <returns>False if a datagram waits: receive it, and call this again.</returns>
+    public bool TryEnd() => _channel.TryEnd();
+
     /// <summary>Receives the next datagram. On <see cref="SessionPort.Own"/> look at who sent it.</summary>
     /// <param name="buffer">Where to put it.</param>
     /// <param name="cancellationToken">Ends the wait; a protocol's timeout, and <see cref="Aborted"/>.</param>

@@ -1,10 +1,12 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace Perch.Datagrams;
 
 /// <summary>
 /// recvmmsg(2), sendmmsg(2) and sendmsg(2). The layouts are those of 64-bit Linux, the same on x64 and arm64 and with glibc
-/// and musl: sizes are 8 bytes, and what musl calls padding is zero.
+/// and musl: sizes are 8 bytes, and what musl calls padding is zero. The handle stays open during each call: after a close its number
+/// may belong to another socket at once.
 /// </summary>
 internal static unsafe partial class NativeDatagrams
 {
@@ -28,13 +30,13 @@ internal static unsafe partial class NativeDatagrams
     public const int IPv6PacketInformation = 50;
 
     [LibraryImport("libc", EntryPoint = "recvmmsg", SetLastError = true)]
-    public static partial int ReceiveMany(nint socket, MessageHeader* messages, uint count, int flags, void* timeout);
+    public static partial int ReceiveMany(SafeSocketHandle socket, MessageHeader* messages, uint count, int flags, void* timeout);
 
     [LibraryImport("libc", EntryPoint = "sendmmsg", SetLastError = true)]
-    public static partial int SendMany(nint socket, MessageHeader* messages, uint count, int flags);
+    public static partial int SendMany(SafeSocketHandle socket, MessageHeader* messages, uint count, int flags);
 
     [LibraryImport("libc", EntryPoint = "shutdown", SetLastError = true)]
-    public static partial int Shutdown(nint socket, int how);
+    public static partial int Shutdown(SafeSocketHandle socket, int how);
 
     /// <summary>struct mmsghdr: a struct msghdr and the length of what was received or sent.</summary>
     [StructLayout(LayoutKind.Sequential)]

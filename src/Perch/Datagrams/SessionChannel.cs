@@ -10,6 +10,12 @@ internal abstract class SessionChannel : IDisposable
 {
     public abstract IPEndPoint LocalEndPoint { get; }
 
+    /// <summary>Whether a datagram waits to be received.</summary>
+    public abstract bool HasReceived { get; }
+
+    /// <inheritdoc cref="DatagramSession.TryEnd"/>
+    public virtual bool TryEnd() => true;
+
     public abstract ValueTask<DatagramReceived> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken);
 
     public abstract bool TrySend(in ReturnAddress to, ReadOnlySpan<byte> payload);
@@ -61,6 +67,8 @@ internal sealed class OwnPort : SessionChannel
     }
 
     public override IPEndPoint LocalEndPoint { get; }
+
+    public override bool HasReceived => _socket.Available > 0;
 
     public override async ValueTask<DatagramReceived> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
@@ -115,14 +123,37 @@ internal sealed class EndpointPort(SessionTable sessions, DatagramChannel channe
     /// <summary>What waits for the session at most; a peer that sends more loses it, as it would in a full receive buffer.</summary>
     private const int MostWaiting = 64;
 
+    private readonly Lock _lock = new();
     private readonly Channel<(byte[] Bytes, int Length, ReturnAddress From)> _inbox =
         Channel.CreateBounded<(byte[], int, ReturnAddress)>(new BoundedChannelOptions(MostWaiting) { SingleReader = true, SingleWriter = true });
 
     public override IPEndPoint LocalEndPoint => channel.LocalEndPoint;
 
+    public override bool HasReceived => _inbox.Reader.TryPeek(out _);
+
+    /// <summary>Whether the session has ended: the endpoint's handler gets what the peer sends.</summary>
+    public bool HasEnded { get; private set; }
+
     /// <summary>On the receive thread.</summary>
-    /// <returns>False where the session is too slow, or gone.</returns>
+    /// <returns>False if the session is too slow, or has ended.</returns>
     public bool TryDeliver(DatagramContext context)
+    {
+        lock (_lock) return !HasEnded && TryWrite(context);
+    }
+
+    public override bool TryEnd()
+    {
+        lock (_lock)
+        {
+            if (HasReceived) return false;
+            HasEnded = true;
+        }
+
+        sessions.Forget(peer, this);
+        return true;
+    }
+
+    private bool TryWrite(DatagramContext context)
     {
         var bytes = ArrayPool<byte>.Shared.Rent(Math.Max(1, context.Length));
         context.Payload.Span.CopyTo(bytes);
@@ -147,7 +178,8 @@ internal sealed class EndpointPort(SessionTable sessions, DatagramChannel channe
 
     public override void Dispose()
     {
-        sessions.Forget(peer);
+        lock (_lock) HasEnded = true;
+        sessions.Forget(peer, this);
         _inbox.Writer.TryComplete();
         while (_inbox.Reader.TryRead(out var left)) ArrayPool<byte>.Shared.Return(left.Bytes);
     }

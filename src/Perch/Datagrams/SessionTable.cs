@@ -47,15 +47,26 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
     public bool TryDeliver(DatagramContext context)
     {
         if (!AnyAtEndpoint || !_atEndpoint.TryGetValue(context.Peer, out var session)) return false;
-        if (context.IsTruncated) server.Traffic.Drop(DropReason.Truncated);
-        else if (!session.TryDeliver(context)) server.Traffic.Drop(DropReason.Queue);
+        if (context.IsTruncated)
+        {
+            server.Traffic.Drop(DropReason.Truncated);
+            return true;
+        }
+
+        if (session.TryDeliver(context)) return true;
+        if (session.HasEnded) return false;
+        server.Traffic.Drop(DropReason.Queue);
         return true;
     }
 
     /// <summary>The session at the endpoint's port is over.</summary>
-    public void Forget(PeerAddress peer)
+    public void Forget(PeerAddress peer, EndpointPort session)
     {
-        if (_atEndpoint.TryRemove(peer, out _) && Interlocked.Decrement(ref _count) == 0 && server.IsStopping) server.StopReceiving();
+        // The peer may have a new one by now.
+        if (!_atEndpoint.TryRemove(new(peer, session)))
+            return;
+        if (Interlocked.Decrement(ref _count) == 0 && server.IsStopping)
+            server.StopReceiving();
     }
 
     /// <returns>Null where there is none to be had.</returns>

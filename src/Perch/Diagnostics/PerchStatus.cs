@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
+using Perch.Lifecycle;
 
 namespace Perch.Diagnostics;
 
@@ -13,11 +14,12 @@ public sealed class PerchStatus
     private readonly ConfigurationStatus _configuration;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly TimeProvider _time;
+    private readonly ConfigurationFileWatcher? _files;
 
     internal PerchStatus(
         EndpointManager endpoints, ConnectionRegistry connections, ConfigurationStatus configuration,
-        IHostApplicationLifetime lifetime, TimeProvider time) =>
-        (_endpoints, _connections, _configuration, _lifetime, _time) = (endpoints, connections, configuration, lifetime, time);
+        IHostApplicationLifetime lifetime, TimeProvider time, ConfigurationFileWatcher? files) =>
+        (_endpoints, _connections, _configuration, _lifetime, _time, _files) = (endpoints, connections, configuration, lifetime, time, files);
 
     /// <summary>Every endpoint, those that drain too, in the order of their names.</summary>
     public IReadOnlyList<EndpointStatus> Endpoints => _endpoints.Status();
@@ -37,6 +39,12 @@ public sealed class PerchStatus
         [.. _connections.Live().OrderBy(c => c.StartTimestamp).Take(limit).Select(c => new LiveConnection(
             c.Id, c.Traffic.Endpoint, c.Traffic.Protocol, c.Peer, c.StartedAt, _time.GetElapsedTime(c.StartTimestamp),
             c.BytesReceived, c.BytesSent, c.Messages))];
+
+    /// <summary>
+    /// Reads the configuration's files again now, as SIGHUP asks for: without it an edit is applied once the files have stood still for
+    /// half a second. Does nothing if the host was given a configuration without files.
+    /// </summary>
+    public void ReloadConfiguration() => _files?.ReadNow();
 
     /// <summary>Reads the configuration and makes every handler, as a start would, and binds nothing.</summary>
     /// <returns>What would be served.</returns>

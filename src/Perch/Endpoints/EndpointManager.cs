@@ -158,6 +158,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         var wanted = config.Endpoints.Values.Where(e => !(_endpoints.TryGetValue(e.Name, out var current) && current.Config == e)).ToList();
         var pipelines = await CreatePipelinesAsync(wanted);
         NoteLoops(config.Loops);
+        foreach (var (name, other) in EndpointNames.Differences(_configuration)) Log.NameSpelledTwice(_logger, name, other);
         _shutdown = config.Shutdown;
         _host.ShutdownTimeout = _shutdown.LameDuck + _shutdown.Drain + OthersShutdown;
 
@@ -268,6 +269,11 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         [LoggerMessage(EventId = 1013, Level = LogLevel.Warning, EventName = "LoopsChanged",
             Message = "Perch:Loops is {Configured} now, and applies at the next start; until then it stays {Running}")]
         public static partial void LoopsAtNextStart(ILogger logger, int configured, int running);
+
+        [LoggerMessage(EventId = 1014, Level = LogLevel.Warning, EventName = "EndpointNameSpelledTwice", Message =
+            "Endpoint '{Name}' is written '{Other}' in a later layer of the configuration (environment variables, command line); "
+            + "its name stays '{Name}'")]
+        public static partial void NameSpelledTwice(ILogger logger, string name, string other);
 
         [LoggerMessage(1011, LogLevel.Information, "Stopping: still accepting for {Seconds} s, so that load balancers notice", EventName = "LameDuckBegan")]
         public static partial void LameDuck(ILogger logger, double seconds);

@@ -17,18 +17,34 @@ internal sealed partial class ConfigurationFileWatcher(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(400);
 
+    private readonly Lock _lock = new();
     private string _applied = Fingerprint(paths);
     private string? _last;
 
     /// <summary>Looks once, and reads the files again if they have changed and stand still.</summary>
     internal void Look()
     {
-        var now = Fingerprint(paths);
-        var settled = now == _last;
-        _last = now;
-        if (!settled || now == _applied) return;
-        _applied = now;
-        Reload();
+        lock (_lock)
+        {
+            var now = Fingerprint(paths);
+            var settled = now == _last;
+            _last = now;
+            if (!settled || now == _applied) return;
+            _applied = now;
+            Log.Changed(logger);
+            Reload();
+        }
+    }
+
+    /// <summary>Reads the files again now, whether or not they have changed. For any thread.</summary>
+    internal void ReadNow()
+    {
+        lock (_lock)
+        {
+            _applied = _last = Fingerprint(paths);
+            Log.Requested(logger);
+            Reload();
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -52,7 +68,6 @@ internal sealed partial class ConfigurationFileWatcher(
 
     private void Reload()
     {
-        Log.Changed(logger);
         try
         {
             configuration.Reload();
@@ -89,6 +104,9 @@ internal sealed partial class ConfigurationFileWatcher(
     {
         [LoggerMessage(1020, LogLevel.Information, "The configuration's files changed", EventName = "ConfigurationChanged")]
         public static partial void Changed(ILogger logger);
+
+        [LoggerMessage(1022, LogLevel.Information, "The configuration's files are read again, as requested", EventName = "ConfigurationReloadRequested")]
+        public static partial void Requested(ILogger logger);
 
         [LoggerMessage(1021, LogLevel.Error, "The configuration's files cannot be read, the running configuration stays: {Problem}", EventName = "ConfigurationUnreadable")]
         public static partial void Unreadable(ILogger logger, string problem);

@@ -100,7 +100,7 @@ internal sealed class IncomingMessages : IAsyncEnumerable<ReadOnlyMemory<byte>>,
 
     private bool TryTake()
     {
-        if (!_frames.TryRead(ref _rest, out var message)) return false;
+        if (!_frames.TryRead(ref _rest, _completed, out var message)) return false;
         Current = message.IsSingleSegment ? message.First : Join(message);
         _context.CountMessages(1);
         _taken = true;

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Perch.Datagrams;
 using Perch.Wire;
+using Perch.Wire.Framings;
 
 namespace Perch.Messages;
 
@@ -20,6 +21,8 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
     protected TOptions Options { get; } = options;
 
     int IMessageDatagrams.MaxMessageBytes => Options.MaxMessageBytes;
+
+    Framing IMessageDatagrams.Framing => Options.Framing;
 
     /// <inheritdoc/>
     public sealed override Task OnConnectedAsync(ConnectionContext connection)
@@ -100,7 +103,7 @@ public abstract class MessageHandler<TOptions>(TOptions options) : ConnectionHan
         try
         {
             var started = context.Meter.Start();
-            while (context.Frames.TryRead(ref buffer, out var message))
+            while (context.Frames.TryRead(ref buffer, read.IsCompleted, out var message))
             {
                 handled++;
                 var handling = OnMessageAsync(context, message);

@@ -122,7 +122,7 @@ public sealed class HostileTests
     [Theory]
     [InlineData("length", new byte[] { 0xFF, 0xFF, 0xFF, 0xFF, 1 }, "at most")]
     [InlineData("length", new byte[] { 0, 0, 0, 9, 1, 2 }, "inside a message")]
-    [InlineData("syslog", new byte[] { (byte)'9', (byte)'x' }, "not digits and a space")]
+    [InlineData("syslog", new byte[] { (byte)'9', (byte)' ', (byte)'<' }, "inside a message")]
     public async Task WrongLength_BreaksTheProtocol(string framing, byte[] bytes, string told)
     {
         await using var peer = Peer.Saying(bytes);

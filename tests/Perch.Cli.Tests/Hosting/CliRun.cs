@@ -13,10 +13,14 @@ internal sealed record CliRun(int ExitCode, byte[] OutputBytes, string Error)
 
     public static Task<CliRun> RunWithAsync(string input, params string[] args) => RunWithAsync(Encoding.UTF8.GetBytes(input), args);
 
-    public static async Task<CliRun> RunWithAsync(byte[] input, params string[] args)
+    public static Task<CliRun> RunWithAsync(byte[] input, params string[] args) => RunWithAsync(input, new StringWriter(), args);
+
+    /// <param name="input">Standard input.</param>
+    /// <param name="error">Standard error, for a test that waits for a line of it.</param>
+    /// <param name="args">The command line.</param>
+    public static async Task<CliRun> RunWithAsync(byte[] input, StringWriter error, params string[] args)
     {
         using var output = new MemoryStream();
-        var error = new StringWriter();
         return await RunAsync(new(new MemoryStream(input), output, error), output, args);
     }
 

@@ -16,11 +16,12 @@ internal sealed class Peer : IAsyncDisposable
     private readonly List<Task> _serving = [];
     private readonly Task _accepting;
 
-    public Peer(Func<NetworkStream, CancellationToken, Task> serve)
+    /// <param name="serve">Serves one connection.</param>
+    /// <param name="bound">From <see cref="Bound"/>; null binds a port.</param>
+    public Peer(Func<NetworkStream, CancellationToken, Task> serve, Socket? bound = null)
     {
         _serve = serve;
-        _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _listener = bound ?? Bound();
         _listener.Listen();
         _accepting = OnThread(Accept);
     }
@@ -30,6 +31,14 @@ internal sealed class Peer : IAsyncDisposable
     public string Address => $"127.0.0.1:{Port}";
 
     public int Connections => _serving.Count;
+
+    /// <summary>A socket that has a port and refuses connections, until a peer listens on it.</summary>
+    public static Socket Bound()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return socket;
+    }
 
     /// <summary>Sends back what comes.</summary>
     public static Peer Echo() => Blocking(static stream => stream.CopyTo(stream));

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using Perch.Cli.Tests.Hosting;
@@ -57,6 +58,33 @@ public sealed class RecordTests : IDisposable
         Assert.Equal(3, connections);
         Assert.Equal(["one", "two", "three"], lines.Select(line => line.Split(' ')[1]).Distinct());
         Assert.Equal(3, lines.Select(line => line.Split(' ')[0]).Distinct().Count());
+    }
+
+    /// <summary>At boot the server may come later than the pipe.</summary>
+    [Fact]
+    public async Task Server_ThatIsNotThereYet_IsWaitedForAndThatIsSaid()
+    {
+        using var bound = Peer.Bound();
+        var error = new SignallingWriter("Waiting for the server");
+        var running = CliRun.RunWithAsync("one\ntwo\n"u8.ToArray(), error, "record", $"tcp://{bound.LocalEndPoint}", "--state", Path.Combine(_folder.FullName, "state"), "--json");
+        await error.Written.WaitAsync(CliRun.Deadline);
+        var lines = new List<string>();
+        await using var peer = Storing(lines, bound);
+
+        var run = await running;
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains(" Waiting for the server, trying again in 0.1 s.", run.Error, StringComparison.Ordinal);
+        Assert.Equal(["one", "two"], lines.Select(line => line.Split(' ')[1]));
+        Assert.Equal(0, JsonNode.Parse(run.Output)!["reconnects"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Server_ThatNeverComes_EndsTheRunAfterGiveUp()
+    {
+        using var bound = Peer.Bound();
+        var run = await CliRun.RunWithAsync("one\n", "record", $"tcp://{bound.LocalEndPoint}", "--state", Path.Combine(_folder.FullName, "state"), "--give-up", "50ms");
+        Assert.Equal(ExitCode.Unreachable, run.ExitCode);
+        Assert.Contains("1 waits in the state", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,7 +147,7 @@ public sealed class RecordTests : IDisposable
         Assert.Equal(["one", "three"], lines);
     }
 
-    private static Peer Storing(List<string> lines) => new(async (stream, token) =>
+    private static Peer Storing(List<string> lines, Socket? bound = null) => new(async (stream, token) =>
     {
         using var reader = new StreamReader(stream, Encoding.UTF8, leaveOpen: true);
         while (await reader.ReadLineAsync(token) is { } line)
@@ -127,8 +155,40 @@ public sealed class RecordTests : IDisposable
             lines.Add(line);
             await stream.WriteAsync(Encoding.ASCII.GetBytes($"OK {lines.Count}\n"), token);
         }
-    });
+    }, bound);
 
     private Task<CliRun> RecordAsync(Peer peer, string input, params string[] options) =>
         CliRun.RunWithAsync(input, ["record", peer.Address, "--state", Path.Combine(_folder.FullName, "state"), .. options]);
+
+    /// <summary>Completes when a text was written.</summary>
+    private sealed class SignallingWriter(string text) : StringWriter
+    {
+        private readonly TaskCompletionSource _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Written => _written.Task;
+
+        public override void Write(char[] buffer, int index, int count)
+        {
+            base.Write(buffer, index, count);
+            Look();
+        }
+
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            Look();
+        }
+
+        public override Task WriteLineAsync(string? value)
+        {
+            base.WriteLine(value);
+            Look();
+            return Task.CompletedTask;
+        }
+
+        private void Look()
+        {
+            if (ToString().Contains(text, StringComparison.Ordinal)) _written.TrySetResult();
+        }
+    }
 }

@@ -69,6 +69,20 @@ public sealed class UdpNeighbourTests
         Assert.All(records, record => Assert.Equal("syslog", record["endpoint"]!.GetValue<string>()));
     }
 
+    /// <summary>Python adds NUL to each message; with <c>raw</c> the row would not be exact text.</summary>
+    [NeighbourFact("python3")]
+    public async Task PythonHandler_OverUdp_IsStoredWithoutItsNul()
+    {
+        await using var host = await PerchHost.StartAsync(Settings);
+        await Neighbour.RunAsync("python3", ["-c", $"""
+            import logging, logging.handlers
+            logging.getLogger().addHandler(logging.handlers.SysLogHandler(("127.0.0.1", {await PortAsync(host, "syslog")})))
+            logging.error("one")
+            """], "");
+
+        Assert.Equal(["<11>one"], await RecordReader.TextsAsync(host, 1));
+    }
+
     [NeighbourFact("rsyslogd")]
     public async Task Rsyslog_ForwardedOverUdp_IsStored()
     {

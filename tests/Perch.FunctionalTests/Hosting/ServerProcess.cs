@@ -7,7 +7,9 @@ namespace Perch.FunctionalTests.Hosting;
 /// <summary>The executable, as an operator starts it.</summary>
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
+    public const int Sighup = 1;
     public const int Sigint = 2;
+    public const int Sigquit = 3;
     public const int Sigkill = 9;
     public const int Sigterm = 15;
 

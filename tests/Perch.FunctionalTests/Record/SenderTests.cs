@@ -28,6 +28,52 @@ public sealed class SenderTests
         Assert.All(texts, text => Assert.StartsWith("<13>1 ", text, StringComparison.Ordinal));
     }
 
+    /// <summary>Python ends each message with NUL, also over TCP.</summary>
+    [NeighbourFact("python3")]
+    public async Task PythonHandler_OverTcp_EachMessageIsARecordWhileTheConnectionIsOpen()
+    {
+        await using var host = await PerchHost.StartAsync(Settings);
+        var port = await host.Admin.GetPortAsync("syslog");
+        await using var python = Neighbour.Start("python3", ["-c", $"""
+            import logging, logging.handlers, socket, sys
+            logging.getLogger().addHandler(logging.handlers.SysLogHandler(("127.0.0.1", {port}), socktype=socket.SOCK_STREAM))
+            for text in ("one", "two", "three"): logging.error(text)
+            sys.stdin.read()
+            """]);
+
+        Assert.Equal(["<11>one", "<11>two", "<11>three"], await RecordReader.TextsAsync(host, 3));
+    }
+
+    [NeighbourFact("nc")]
+    public async Task Netcat_NoLineEnd_IsStored()
+    {
+        await using var host = await PerchHost.StartAsync(Settings);
+        var port = (await host.Admin.GetPortAsync("syslog")).ToString(CultureInfo.InvariantCulture);
+
+        await Neighbour.RunAsync("nc", ["-N", "127.0.0.1", port], "<13>x");
+
+        Assert.Equal(["<13>x"], await RecordReader.TextsAsync(host, 1));
+    }
+
+    [Theory]
+    [InlineData("Direct")]
+    [InlineData("Kestrel")]
+    public async Task Reset_PartOfAMessage_IsNotStored(string engine)
+    {
+        var settings = Settings;
+        settings.SocketEngine = engine;
+        await using var host = await PerchHost.StartAsync(settings);
+        using var client = await Client.ConnectAsync(await host.Admin.GetPortAsync("syslog"));
+        await client.SendAsync("<13>whole\n<13>ha");
+        await RecordReader.TextsAsync(host, 1);
+
+        client.Reset();
+
+        await Poll.UntilAsync(
+            async () => (await host.Admin.GetMetricsAsync()).Ended("syslog", "PeerReset") == 1, () => $"the reset is seen: {host.Log}");
+        Assert.Equal(["<13>whole"], await RecordReader.TextsAsync(host, 1));
+    }
+
     [NeighbourTheory("rsyslogd")]
     [InlineData("traditional")]
     [InlineData("octet-counted")]

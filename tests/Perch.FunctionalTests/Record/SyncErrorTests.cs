@@ -43,6 +43,38 @@ public sealed class SyncErrorTests
         await scene.VerifyAfterKillAsync();
     }
 
+    /// <summary>The index of the log (-shm) cannot grow, though the disk has room: that is not a full disk.</summary>
+    [NeighbourFact("strace", Capability.SysPtrace)]
+    public async Task IndexGrowth_Fails_IsNotReportedAsFull()
+    {
+        using var folder = new ServerFolder(FaultScene.Settings);
+        await using var scene = await FaultScene.StartAsync(folder);
+        string[] arguments =
+        [
+            "-f", "-qq", "-o", "/dev/null", "-p", scene.Server.Id.ToString(CultureInfo.InvariantCulture), "-P", FaultScene.DatabasePath(folder) + "-shm",
+            "-e", "trace=pwrite64,write", "-e", "inject=pwrite64,write:error=EIO",
+        ];
+        await using (var strace = Neighbour.Start("strace", arguments))
+        {
+            await Poll.UntilAsync(() => Tracer(scene.Server.Id) != 0, () => "strace is attached");
+            await scene.FloodAsync();
+            var metrics = await scene.Server.Admin.GetMetricsAsync();
+            Assert.NotEqual(0, metrics.Sum("perch_records_refused_total", "code=\"unavailable\""));
+            Assert.Equal(0, metrics.Sum("perch_records_refused_total", "code=\"full\""));
+            await strace.EndAsync(ServerProcess.Sigint);
+        }
+
+        await scene.RecoveredAsync();
+        await scene.VerifyAfterKillAsync();
+    }
+
+    private static int Tracer(int process)
+    {
+        const string Key = "TracerPid:";
+        var line = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/status")).First(line => line.StartsWith(Key, StringComparison.Ordinal));
+        return int.Parse(line.AsSpan(Key.Length).Trim(), CultureInfo.InvariantCulture);
+    }
+
     private static Neighbour Inject(ServerProcess server, string fault) => Neighbour.Start(
         "strace",
         ["-f", "-qq", "-o", "/dev/null", "-p", server.Id.ToString(CultureInfo.InvariantCulture), "-e", "trace=fsync,fdatasync", "-e", $"inject=fsync,fdatasync:{fault}"]);

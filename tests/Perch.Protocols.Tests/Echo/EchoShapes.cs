@@ -38,6 +38,9 @@ internal static class EchoShapes
         new("syslog, counted", """{ "Framing": "Syslog" }""", "7 <1>a\nbc5 <2>de", "GOT:<1>a\nbcGOT:<2>de", 2),
         new("syslog, lines", """{ "Framing": "Syslog" }""", "<1>a\n\n<2>b\r\n", "GOT:<1>aGOT:<2>b", 2),
         new("syslog, both", """{ "Framing": "Syslog" }""", "<1>a\n4 <2>b\n<3>c\n", "GOT:<1>aGOT:<2>bGOT:<3>c", 3),
+        new("syslog, ended by NUL", """{ "Framing": "Syslog" }""", "<1>a\0<2>b\0", "GOT:<1>aGOT:<2>b", 2),
+        new("syslog, ended by the end of the stream", """{ "Framing": "Syslog" }""", "<1>a\n<2>b", "GOT:<1>aGOT:<2>b", 2),
+        new("syslog, a line that begins with a number", """{ "Framing": "Syslog" }""", "2024-11 x\n1x\n4 <2>b", "GOT:2024-11 xGOT:1xGOT:<2>b", 3),
     ];
 
     /// <summary>Each breaks the framing after one good message, which is answered.</summary>
@@ -48,8 +51,8 @@ internal static class EchoShapes
         new("a length over the bound", """{ "Framing": "Length", "MaxMessageBytes": 4 }""", "\0\0\0\u0004four\0\0\0\u0005", "GOT:four", 1),
         new("half a header", """{ "Framing": "Length" }""", "\0\0\0\u0003one\0\0", "GOT:one", 1),
         new("half a message", """{ "Framing": "Length" }""", "\0\0\0\u0003one\0\0\0\u0003tw", "GOT:one", 1),
-        new("a count over the bound", """{ "Framing": "Syslog", "MaxMessageBytes": 4 }""", "<1>a\n5", "GOT:<1>a", 1),
-        new("a count that is no number", """{ "Framing": "Syslog" }""", "<1>a\n1x", "GOT:<1>a", 1),
+        new("a count over the bound", """{ "Framing": "Syslog", "MaxMessageBytes": 4 }""", "<1>a\n5 <", "GOT:<1>a", 1),
+        new("a counted message that is cut off", """{ "Framing": "Syslog" }""", "<1>a\n5 <2>", "GOT:<1>a", 1),
     ];
 
     private static byte[] AllBytes => [.. Enumerable.Range(0, 256).Select(value => (byte)value)];

@@ -183,6 +183,22 @@ public sealed class DiskFileStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Trim_WallClockJumps_KeepsUnfinishedUploads()
+    {
+        var time = new FakeTimeProvider();
+        await using var store = await _folder.OpenAsync(new() { MinFreeBytes = 0, AbandonAfter = TimeSpan.FromHours(3) }, time);
+        await store.LeaveAsync("a", "abc"u8.ToArray(), 10);
+        time.AdjustTime(time.GetUtcNow() + TimeSpan.FromDays(400));
+        Assert.Equal(0, await store.TrimAsync(default));
+        time.AdjustTime(time.GetUtcNow() + TimeSpan.FromDays(-400));
+        Assert.Equal(0, await store.TrimAsync(default));
+        time.Advance(TimeSpan.FromHours(2));
+        Assert.Equal(0, await store.TrimAsync(default));
+        time.Advance(TimeSpan.FromHours(2));
+        Assert.Equal(1, await store.TrimAsync(default));
+    }
+
+    [Fact]
     public async Task Open_FolderThatAnotherHas_IsRefusedUntilItIsFree()
     {
         await using (await _folder.OpenAsync())

@@ -1,3 +1,4 @@
+using System.Reflection;
 using Perch.Protocols.Files;
 using Perch.Protocols.Files.S3;
 
@@ -16,6 +17,19 @@ public sealed class S3SettingsTests
             change(options);
             Assert.Empty(S3Settings.Faults(options));
         }
+    }
+
+    /// <summary>A host name may move: a connection to the server that it meant before is not used for ever.</summary>
+    [Fact]
+    public void CreateClient_Connections_HaveABoundedLife()
+    {
+        using var client = S3Settings.CreateClient(Good);
+        using var http = client.Config.HttpClientFactory.CreateHttpClient(client.Config);
+        var handler = typeof(HttpMessageInvoker).GetField("_handler", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(http);
+        var sockets = Assert.IsType<SocketsHttpHandler>(handler);
+        Assert.InRange(sockets.PooledConnectionLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
+        Assert.Equal(TimeSpan.FromSeconds(5), sockets.ConnectTimeout);
+        Assert.Equal(Good.Timeout, http.Timeout);
     }
 
     [Fact]

@@ -36,6 +36,17 @@ public sealed class RecordDatagramTests
         Assert.Equal(["one\ntwo\n", ""], host.Store.Texts);
     }
 
+    [Theory]
+    [InlineData("Syslog", "<14>one\n\0", "<14>one")]
+    [InlineData("Chunk", "one\n\0", "one\n\uFFFD")]
+    public async Task Datagram_OfSyslog_LosesItsLineEnd(string framing, string sent, string stored)
+    {
+        await using var host = await RecordDatagramHost.StartAsync($$"""{ "Framing": "{{framing}}", "Ack": "OK {id}" }""");
+        host.Send(sent);
+        Assert.Equal("OK 1", await host.ReceiveAsync());
+        Assert.Equal([stored], host.Store.Texts.Select(text => text.Replace('\0', '\uFFFD')));
+    }
+
     [Fact]
     public async Task Datagrams_ThatOneReceiveBrings_AreOneBatch()
     {

@@ -82,6 +82,35 @@ public sealed class RecordProtocolTests
         Assert.Equal(["<13>one", "<13>two\nxy", "<13>three"], host.Store.Texts);
     }
 
+    [Theory]
+    [InlineData("<13>one", "<13>one")]
+    [InlineData("<13>one\n<13>two", "<13>one|<13>two")]
+    [InlineData("<14>one\0<14>two\0<14>three\0", "<14>one|<14>two|<14>three")]
+    [InlineData("<13>a\n2024-11-07T10:00:00 x\n<13>b\n", "<13>a|2024-11-07T10:00:00 x|<13>b")]
+    public async Task Syslog_EndOfTheStream_EveryMessageIsStored(string sent, string stored)
+    {
+        await using var host = await RecordHost.StartAsync(RecordHost.Syslog);
+        var peer = host.Connect();
+        await peer.SendAsync(sent);
+        peer.EndInput();
+        Assert.Equal(ConnectionOutcome.PeerClosed, (await peer.ExpectEndAsync()).Outcome);
+        Assert.Equal(stored.Split('|'), host.Store.Texts);
+    }
+
+    [Fact]
+    public async Task Syslog_NulEndsTheMessage_IsStoredWhileTheConnectionIsOpen()
+    {
+        await using var host = await RecordHost.StartAsync(RecordHost.Syslog);
+        var peer = host.Connect();
+        host.Store.Hold();
+        await peer.SendAsync("<14>one\0");
+        await host.Store.AppendingAsync();
+        host.Store.Release();
+        peer.EndInput();
+        await peer.ExpectEndAsync();
+        Assert.Equal(["<14>one"], host.Store.Texts);
+    }
+
     [Fact]
     public async Task Record_Stored_SaysWhereItCameFromAndWhen()
     {

@@ -71,7 +71,7 @@ internal sealed class TftpHost : IAsyncDisposable
         return host;
     }
 
-    public TftpPeer Connect(string from = "127.0.0.1") => new(EndPoint, IPAddress.Parse(from));
+    public TftpPeer Connect(string from = "127.0.0.1", int port = 0) => new(EndPoint, IPAddress.Parse(from), port);
 
     public FakeLogRecord[] Logged(string name) => _services.GetFakeLogCollector().Named(name);
 

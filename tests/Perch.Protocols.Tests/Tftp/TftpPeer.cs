@@ -16,9 +16,9 @@ internal sealed class TftpPeer : IDisposable
     private readonly IPEndPoint _server;
     private readonly byte[] _buffer = new byte[65536];
 
-    public TftpPeer(IPEndPoint server, IPAddress from)
+    public TftpPeer(IPEndPoint server, IPAddress from, int port = 0)
     {
-        _socket.Bind(new IPEndPoint(from, 0));
+        _socket.Bind(new IPEndPoint(from, port));
         _server = server;
         Transfer = server;
     }

@@ -146,7 +146,7 @@ public sealed class TftpReadTests
     public async Task Request_Twice_IsOneTransfer()
     {
         await using var host = await TftpHost.StartAsync();
-        await host.Store.PutAsync("f", FileFolder.Bytes(600));
+        await host.Store.PutAsync("f", FileFolder.Bytes(1100));
         using var peer = host.Connect();
         peer.Read("f");
         await peer.DataAsync(1);
@@ -156,9 +156,14 @@ public sealed class TftpReadTests
         Assert.Equal(transfer, peer.Transfer);
         peer.Acknowledge(1);
         await peer.DataAsync(2);
+        // While the last block is on its way it would be the peer's next request.
+        var received = host.Traffic.Messages;
         peer.Read("f");
+        await Bounded.UntilAsync(() => host.Traffic.Messages > received);
         peer.Transfer = transfer;
         peer.Acknowledge(2);
+        await peer.DataAsync(3);
+        peer.Acknowledge(3);
         await host.UntilEndedAsync("completed");
         Assert.False(peer.HasPacket);
     }

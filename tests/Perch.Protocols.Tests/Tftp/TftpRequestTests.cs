@@ -1,5 +1,6 @@
 using System.Text;
 using Perch.Connections;
+using Perch.Datagrams;
 using Perch.Protocols.Tests.Files;
 using Perch.Protocols.Tests.Record;
 
@@ -11,8 +12,8 @@ public sealed class TftpRequestTests
     private const string Writable = """{ "AllowWrite": true }""";
 
     public static TheoryData<string> BadNames => new(
-        "", ".", "..", "../etc/passwd", "/../etc/passwd", "a/../../b", "a/./b", ".perch/lock", "/.perch/lock", ".PERCH/lock", "a/.hidden", "//etc/passwd", "a//b", "a/", "/",
-        "..\\..\\a", "C:\\x", "a\nb", "\u001b[2J", "photo\u202Egpj.exe", new string('a', 600), string.Join('/', Enumerable.Repeat("a", 33)));
+        "", ".", "..", "../etc/passwd", "/../etc/passwd", "a/../../b", "a/../b", ".perch/lock", "/.perch/lock", ".PERCH/lock", "a/.hidden", "a/", "/", "//", "./", "a/.", "a//",
+        "..\\..\\a", "\\..\\a", ".\\.perch\\lock", "a\\", "a\nb", "\u001b[2J", "photo\u202Egpj.exe", new string('a', 600), string.Join('/', Enumerable.Repeat("a", 33)));
 
     [Theory]
     [MemberData(nameof(BadNames))]
@@ -34,6 +35,63 @@ public sealed class TftpRequestTests
         using var peer = host.Connect();
         peer.Ask([0, 1, 0xC0, 0xAE, 0xC0, 0xAE, 0x2F, 0, .. "octet\0"u8]);
         await peer.ErrorAsync(2);
+        peer.Ask([0, 1, (byte)'a', 0xFF, (byte)'b', 0, .. "octet\0"u8]);
+        await peer.ErrorAsync(2);
+        peer.Ask([0, 1, 0xFF, 0xFF, 0, .. "octet\0"u8]);
+        await peer.ErrorAsync(2);
+    }
+
+    /// <summary>What servers on a file system serve: GRUB's joined paths, Windows' separators, the bytes that network cards add.</summary>
+    [Theory]
+    [InlineData("/EFI/x")]
+    [InlineData("//EFI/x")]
+    [InlineData("EFI//x")]
+    [InlineData("EFI///x")]
+    [InlineData("/EFI/./x")]
+    [InlineData("./EFI/x")]
+    [InlineData(".//./EFI/././x")]
+    [InlineData("\\EFI\\x")]
+    [InlineData("EFI\\/x")]
+    [InlineData("EFI/x\u00ff")]
+    [InlineData("EFI/x\u00ff\u00ff\u00c3")]
+    public async Task Read_NameThatAFileSystemWouldTake_IsServed(string name)
+    {
+        await using var host = await TftpHost.StartAsync();
+        await host.Store.PutAsync("EFI/x", "hello");
+        using var peer = host.Connect();
+        peer.Ask([0, 1, .. Encoding.Latin1.GetBytes(name), 0, .. "octet\0"u8]);
+        Assert.Equal("hello"u8.ToArray(), await peer.DataAsync(1));
+        peer.Acknowledge(1);
+        await host.UntilEndedAsync("completed");
+    }
+
+    [Fact]
+    public async Task Write_NameThatAFileSystemWouldTake_IsStoredUnderTheMappedName()
+    {
+        await using var host = await TftpHost.StartAsync(Writable);
+        using var peer = host.Connect();
+        await peer.WriteAllAsync("\\logs\\.\\a", [1]);
+        Assert.Equal(["logs/a"], await host.Store.NamesAsync());
+    }
+
+    [Theory]
+    [InlineData(true, "\\Boot\\BCD", true)]
+    [InlineData(true, "boot/bcd", true)]
+    [InlineData(false, "\\Boot\\BCD", false)]
+    public async Task Read_LowerCase_MapsTheNameAndNotTheFolder(bool lowerCase, string name, bool found)
+    {
+        await using var host = await TftpHost.StartAsync($$"""{ "Folder": "Win", "LowerCase": {{(lowerCase ? "true" : "false")}} }""");
+        await host.Store.PutAsync("Win/boot/bcd", "hello");
+        using var peer = host.Connect();
+        peer.Read(name);
+        if (!found)
+        {
+            await peer.ErrorAsync(1);
+            return;
+        }
+
+        Assert.Equal("hello"u8.ToArray(), await peer.DataAsync(1));
+        peer.Acknowledge(1);
     }
 
     [Theory]
@@ -87,6 +145,37 @@ public sealed class TftpRequestTests
             peer.Read(name);
             await peer.ErrorAsync(1);
         }
+    }
+
+    /// <summary>lwIP's client sends from 69, U-Boot's from 1024 and up; here a port of the same list that a test may have.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Request_FromAReflectorsPort_IsServed(bool singlePort)
+    {
+        await using var host = await TftpHost.StartAsync($$"""{ "AllowWrite": true, "SinglePort": {{(singlePort ? "true" : "false")}} }""");
+        using var peer = host.Connect("127.34.56.80", 1900);
+        await peer.WriteAllAsync("f", [1, 2, 3]);
+        Assert.Equal([1, 2, 3], await peer.ReadAllAsync("f"));
+        Assert.Equal(0, host.Traffic.Dropped(DropReason.SourcePort));
+    }
+
+    [Theory]
+    [InlineData("00030001")]
+    [InlineData("00040001")]
+    [InlineData("0006")]
+    [InlineData("00050005")]
+    [InlineData("4D2D534541524348")]
+    public async Task Datagram_FromAReflectorsPortThatIsNoRequest_IsDroppedAndLoggedOnceAMinute(string hex)
+    {
+        await using var host = await TftpHost.StartAsync();
+        using var reflector = host.Connect("127.34.56.81", 1900);
+        reflector.Ask(Convert.FromHexString(hex));
+        reflector.Ask(Convert.FromHexString(hex));
+        await Bounded.UntilAsync(() => host.Traffic.Dropped(DropReason.SourcePort) == 2);
+        Assert.False(reflector.HasPacket);
+        var line = Assert.Single(host.Logged("SourcePortRefused"));
+        Assert.Contains("127.34.56.81:1900", line.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -260,6 +260,32 @@ public sealed class TftpWriteTests
         Assert.Equal(2, host.Ended("full", "write"));
     }
 
+    /// <summary>A request may be forged: until the peer has sent a block, what it announces is not taken from others.</summary>
+    [Fact]
+    public async Task Write_AnnouncedSize_IsReservedWhenThePeerIsProven()
+    {
+        await using var host = await TftpHost.StartAsync(Writable, store: """, "MaxBytes": 2000""");
+        using var forged = host.Connect();
+        using var peer = host.Connect();
+        forged.Write("forged", "tsize 2000");
+        await forged.OptionsAsync();
+
+        peer.Write("a", "tsize 1500");
+        await peer.OptionsAsync();
+        peer.Data(1, new byte[512]);
+        await peer.AcknowledgedAsync(1);
+
+        // Now the space is the peer's, and no other's.
+        forged.Data(1, new byte[512]);
+        Assert.Equal("the store has at most 2000 bytes", await forged.ErrorAsync(3));
+        peer.Data(2, new byte[512]);
+        await peer.AcknowledgedAsync(2);
+        peer.Data(3, new byte[476]);
+        await peer.AcknowledgedAsync(3);
+        Assert.Equal(1500, (await host.Store.StatAsync("a")).File!.Length);
+        await Bounded.UntilAsync(() => host.Store.Totals is { Files: 1, Bytes: 1500, Partials: 0 });
+    }
+
     [Fact]
     public async Task Write_WhosePeerGoesSilent_IsGivenUpAndLeavesNothing()
     {

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Configuration;
+using Perch.Configuration;
 using Perch.Endpoints;
 using static Perch.Tests.Configuration.ConfigurationText;
 
@@ -64,6 +66,35 @@ public sealed class EndpointConfigTests
     [Fact]
     public void Listen_GuardsChanged_IsEqual() =>
         Assert.Equal(Of(Written).Listen, Read(One(Written), ("Perch:Endpoints:e:Guards:MaxConnections", "9")).Endpoints["e"].Listen);
+
+    /// <summary>As environment variables are written: PERCH__ENDPOINTS__RECORD-SYSLOG__PORT.</summary>
+    [Fact]
+    public void Name_LaterLayerInCapitals_IsThatOfTheFirstLayer()
+    {
+        var config = Read("""{ "Perch": { "Endpoints": { "record-syslog": { "Port": 1, "Protocol": "plain" } } } }""", ("PERCH:ENDPOINTS:RECORD-SYSLOG:PORT", "2"));
+
+        var endpoint = Assert.Single(config.Endpoints.Values);
+        Assert.Equal(("record-syslog", 2), (endpoint.Name, endpoint.Listen.Port));
+    }
+
+    [Fact]
+    public void Name_OnlyInALaterLayer_IsAsItIsWrittenThere()
+    {
+        var config = Read("{}", ("Perch:Endpoints:NEW:Port", "2"), ("Perch:Endpoints:NEW:Protocol", "plain"));
+
+        Assert.Equal("NEW", Assert.Single(config.Endpoints.Values).Name);
+    }
+
+    [Fact]
+    public void Differences_OfSpellings_AreNamedOnce()
+    {
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([new("Perch:Endpoints:echo:Port", "1"), new("Perch:Endpoints:Same:Port", "1")])
+            .AddInMemoryCollection([new("PERCH:ENDPOINTS:ECHO:PORT", "2"), new("PERCH:ENDPOINTS:ECHO:PROTOCOL", "echo"), new("Perch:Endpoints:Same:Port", "2")])
+            .Build();
+
+        Assert.Equal([("echo", "ECHO")], EndpointNames.Differences(configuration));
+    }
 
     private static EndpointConfig Of(string keys) => Read(One(keys)).Endpoints["e"];
 }

@@ -27,6 +27,15 @@ public sealed class DatagramServerTests
     }
 
     [Fact]
+    public async Task Message_OfSyslog_LosesOneNulAndOneLineEnd()
+    {
+        await using var host = await DatagramHost.StartAsync(Prefix, """ "Address": "127.0.0.1", "Options": { "Framing": "Syslog" } """);
+        using var peer = host.Connect();
+
+        Assert.Equal("<13>a", await peer.AskAsync("<13>a\n\0"));
+    }
+
+    [Fact]
     public async Task Message_Empty_IsAMessage()
     {
         await using var host = await DatagramHost.StartAsync(Prefix);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Perch.Connections;
@@ -137,6 +138,49 @@ public sealed class DatagramSessionTests
         Assert.Equal(ConnectionOutcome.DrainAborted, Assert.Single(host.Registry.Recent()).Outcome);
     }
 
+    /// <summary>
+    /// A session that waits for a slow disk outlives the drain and the endpoint's socket. The number of the socket's descriptor is another
+    /// socket's by then, which the end of the session must not touch.
+    /// </summary>
+    [Fact]
+    public async Task Session_ThatOutlivesItsEndpoint_LeavesOtherSocketsAlone()
+    {
+        var disk = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var left = new HandlerLeft();
+        await using var host = await DatagramHost.StartAsync(
+            perch =>
+            {
+                perch.Services.AddSingleton(left);
+                perch.Services.AddSingleton(new OnDatagram((context, _) =>
+                {
+                    Assert.True(context.Endpoint.TryStartSession(context.Return, SessionPort.Endpoint, session =>
+                    {
+                        session.TrySend("begun"u8);
+                        return disk.Task;
+                    }));
+                    return ValueTask.CompletedTask;
+                }));
+                perch.AddProtocol<LeavingDelegate, TestOptions>("test");
+            },
+            drain: "00:00:00.1");
+        using var peer = host.Connect();
+        // Before, so that the number that becomes free is not that of the listener.
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        var port = host.Port();
+        Assert.Equal("begun", await peer.AskAsync("begin"));
+
+        host.Change(("Perch:Endpoints:u:Enabled", "false"));
+        await DatagramServerTests.Eventually(() => IsFree(port));
+        var others = Enumerable.Range(0, 24).Select(_ => SocketPair.Create(listener)).ToList();
+        disk.SetResult();
+        await left.Task.Soon();
+
+        Assert.All(others, pair => Assert.False(pair.HasEnded));
+        others.ForEach(pair => pair.Dispose());
+    }
+
     [Fact]
     public async Task Sessions_OverTheCap_AreRejected()
     {
@@ -189,6 +233,55 @@ public sealed class DatagramSessionTests
                 perch.AddProtocol<DatagramDelegate, TestOptions>("test");
             },
             keys, drain);
+
+    private static bool IsFree(int port)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Completes when the last of the endpoint's pipeline has left its handler.</summary>
+    private sealed class HandlerLeft
+    {
+        private readonly TaskCompletionSource _source = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Task => _source.Task;
+
+        public void Set() => _source.TrySetResult();
+    }
+
+    private sealed class LeavingDelegate(TestOptions options, OnDatagram on, HandlerLeft left) : DatagramHandler<TestOptions>(options), IDisposable
+    {
+        public void Dispose() => left.Set();
+
+        protected internal override ValueTask OnDatagramAsync(DatagramContext context, ReadOnlyMemory<byte> payload) => on.Handle(context, payload);
+    }
+
+    private sealed record SocketPair(Socket Accepted, Socket Client) : IDisposable
+    {
+        public bool HasEnded => Accepted.Poll(0, SelectMode.SelectRead) || Client.Poll(0, SelectMode.SelectRead);
+
+        public static SocketPair Create(Socket listener)
+        {
+            var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            client.Connect(listener.LocalEndPoint!);
+            return new(listener.Accept(), client);
+        }
+
+        public void Dispose()
+        {
+            Accepted.Dispose();
+            Client.Dispose();
+        }
+    }
 
     /// <summary>A client that hears anybody, as one must whose server answers from another port.</summary>
     private sealed class FreePeer : IDisposable

@@ -52,6 +52,32 @@ public sealed class ConfigurationFileWatcherTests : IDisposable
     }
 
     [Fact]
+    public void ReadNow_FileEdited_IsReadAtOnceAndOnce()
+    {
+        Write("1");
+        using var watcher = Watch();
+        var reloads = Reloads();
+        Write("2");
+        watcher.ReadNow();
+        Assert.Equal("2", Value);
+        var count = reloads();
+
+        for (var i = 0; i < 3; i++) watcher.Look();
+        Assert.Equal(count, reloads());
+    }
+
+    [Fact]
+    public void ReadNow_HalfWrittenFile_IsAFault()
+    {
+        Write("1");
+        using var watcher = Watch();
+        System.IO.File.WriteAllText(File, "{");
+        watcher.ReadNow();
+        Assert.Equal("1", Value);
+        Assert.Single(_status.Faults);
+    }
+
+    [Fact]
     public void Look_FileRenamedOver_IsRead()
     {
         Write("1");

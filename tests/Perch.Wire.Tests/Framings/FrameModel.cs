@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Numerics;
+using System.Text.RegularExpressions;
 using Perch.Wire.Framings;
 
 namespace Perch.Wire.Tests.Framings;
@@ -5,7 +8,7 @@ namespace Perch.Wire.Tests.Framings;
 /// <summary>The framings a second time, on text and without regard to speed: what the readers are compared with.</summary>
 internal static class FrameModel
 {
-    public static Frames Read(Framing framing, int max, string stream)
+    public static Frames Read(Framing framing, int max, string stream, bool isCompleted = false)
     {
         var messages = new List<string>();
         while (stream.Length > 0)
@@ -14,7 +17,7 @@ internal static class FrameModel
             {
                 Framing.Line => Line(stream, max),
                 Framing.Length => Length(stream, max),
-                _ => Syslog(stream, max),
+                _ => Syslog(stream, max, isCompleted),
             };
             if (code is not null)
                 return new Frames([.. messages], code, "");
@@ -47,19 +50,28 @@ internal static class FrameModel
         return Body(stream, 4, length, max);
     }
 
-    private static (string? Message, string? Code, int Taken) Syslog(string stream, int max)
+    private static (string? Message, string? Code, int Taken) Syslog(string stream, int max, bool isCompleted)
     {
-        if (stream[0] is < '1' or > '9')
-            return Line(stream, max);
-        var digits = string.Concat(stream.TakeWhile(char.IsAsciiDigit));
-        var length = System.Numerics.BigInteger.Parse(digits);
-        if (length > max)
-            return (null, "too-long", 0);
-        if (digits.Length == stream.Length)
+        var count = Regex.Match(stream, "\\A(?<count>[1-9][0-9]*) <", RegexOptions.NonBacktracking);
+        if (count.Success)
+        {
+            var length = BigInteger.Parse(count.Groups["count"].Value, CultureInfo.InvariantCulture);
+            return length > max ? (null, "too-long", 0) : Body(stream, count.Length - 1, (long)length, max);
+        }
+
+        var start = Regex.Match(stream, "\\A(?<count>[1-9][0-9]*) ?\\z", RegexOptions.NonBacktracking);
+        var mayBeCount = start.Success && BigInteger.Parse(start.Groups["count"].Value, CultureInfo.InvariantCulture) <= max;
+        var end = stream.IndexOfAny(['\n', '\0']);
+        if (end < 0 && !isCompleted && mayBeCount)
             return (null, null, 0);
-        return stream[digits.Length] != ' '
-            ? (null, "malformed", 0)
-            : Body(stream, digits.Length + 1, (long)length, max);
+        var line = end < 0 ? stream : stream[..end];
+        if ((end < 0 || stream[end] == '\n') && line.EndsWith('\r'))
+            line = line[..^1];
+        if (line.Length > max)
+            return (null, "too-long", 0);
+        if (end < 0)
+            return isCompleted ? (line, null, stream.Length) : (null, null, 0);
+        return (line, null, end + 1);
     }
 
     private static (string? Message, string? Code, int Taken) Body(string stream, int header, long length, int max)

@@ -9,7 +9,7 @@ public sealed class FrameReaderPropertyTests
 {
     // Bytes that mean something to a framing come up often enough to meet each other.
     private static readonly Gen<char> Octet = Gen.Frequency(
-        (6, Gen.Elements('\r', '\n', ' ', '0', '1', '2', '9', '<', 'a', '\u00ff')),
+        (6, Gen.Elements('\r', '\n', '\0', ' ', '0', '1', '2', '9', '<', 'a', '\u00ff')),
         (3, Gen.Choose(0, 12).Select(value => (char)value)),
         (1, Gen.Choose(0, 255).Select(value => (char)value)));
 
@@ -45,6 +45,11 @@ public sealed class FrameReaderPropertyTests
         var expected = FrameModel.Read(sample.Framing, sample.Max, sample.Stream);
         Assert.Equal(expected, Frames.Read(sample.Framing, sample.Max, sample.Parts));
         Assert.Equal(expected, Frames.ReadAtOnce(sample.Framing, sample.Max, sample.Parts));
+
+        var completed = FrameModel.Read(sample.Framing, sample.Max, sample.Stream, isCompleted: true);
+        IReadOnlyList<byte[]> parts = [.. sample.Parts, []];
+        Assert.Equal(completed, Frames.Read(sample.Framing, sample.Max, parts, isCompleted: true));
+        Assert.Equal(completed, Frames.ReadAtOnce(sample.Framing, sample.Max, parts, isCompleted: true));
     }
 
     private static Gen<string> Text(int longest) =>
@@ -67,13 +72,16 @@ public sealed class FrameReaderPropertyTests
     private static Gen<string> Encoded(Framing framing, string message)
     {
         var line = message.Replace('\n', '.').TrimEnd('\r');
+        var text = line.Replace('\0', '.');
         return framing switch
         {
             Framing.Line => Gen.Elements(line + "\n", line + "\r\n"),
             Framing.Length => Gen.Constant($"\0\0\0{(char)message.Length}{message}"),
             _ => Gen.Elements(
-                message.Length == 0 ? "\r\n" : $"{message.Length} {message}",
-                line.TrimStart("123456789".ToCharArray()) + "\n"),
+                message.Length == 0 ? "\r\n" : $"{message.Length} <{message[1..]}",
+                text.TrimStart("123456789".ToCharArray()) + "\n",
+                text + "\0",
+                text.Replace('<', '.') + "\n"),
         };
     }
 

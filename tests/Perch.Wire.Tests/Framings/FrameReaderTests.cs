@@ -26,16 +26,21 @@ public sealed class FrameReaderTests
         { Framing.Length, "\0\0\0\u0002\r\n\0\0\0\0\0\0\0\u0003abc", ["\r\n", "", "abc"] },
         { Framing.Length, "\0\0\0\u000812345678\0\0\0\u0004\0\0\0\u0001", ["12345678", "\0\0\0\u0001"] },
         { Framing.Syslog, "", [] },
-        { Framing.Syslog, "5 hello", ["hello"] },
-        { Framing.Syslog, "5 hello3 abc", ["hello", "abc"] },
+        { Framing.Syslog, "5 <ello", ["<ello"] },
+        { Framing.Syslog, "5 <ello3 <bc", ["<ello", "<bc"] },
         { Framing.Syslog, "<1>a\n<2>b\r\n", ["<1>a", "<2>b"] },
-        { Framing.Syslog, "5 hello\n3 abc\r\n<1>x\n4 <2>y<3>z\n", ["hello", "abc", "<1>x", "<2>y", "<3>z"] },
-        { Framing.Syslog, "\n\r\n\n", [] },
-        { Framing.Syslog, "\n\n1 a", ["a"] },
-        { Framing.Syslog, "2 a\n2 \r\n1 \n", ["a\n", "\r\n", "\n"] },
-        { Framing.Syslog, "0 a\n 1 b\n", ["0 a", " 1 b"] },
-        { Framing.Syslog, "a\rb\n\r\r\nc\0d\n", ["a\rb", "\r", "c\0d"] },
-        { Framing.Syslog, "8 12345678<2345678\r\n<2345678\n", ["12345678", "<2345678", "<2345678"] },
+        { Framing.Syslog, "5 <ello\n3 <bc\r\n<1>x\n4 <2>y<3>z\n", ["<ello", "<bc", "<1>x", "<2>y", "<3>z"] },
+        { Framing.Syslog, "\n\r\n\n\0\0", [] },
+        { Framing.Syslog, "\n\0\n1 <", ["<"] },
+        { Framing.Syslog, "2 <\n2 <\0", ["<\n", "<\0"] },
+        { Framing.Syslog, "0 <\n 1 <\n01 <\n", ["0 <", " 1 <", "01 <"] },
+        { Framing.Syslog, "a\rb\n\r\r\nc\0d\n", ["a\rb", "\r", "c", "d"] },
+        { Framing.Syslog, "<1>a\0<2>b\0\n<3>c\r\0", ["<1>a", "<2>b", "<3>c\r"] },
+        { Framing.Syslog, "8 <2345678<2345678\r\n<2345678\n", ["<2345678", "<2345678", "<2345678"] },
+        { Framing.Syslog, "5 hello\n3 abc\n", ["5 hello", "3 abc"] },
+        { Framing.Syslog, "1x\n1\n1 \n12\0<1>a\n", ["1x", "1", "1 ", "12", "<1>a"] },
+        { Framing.Syslog, "<1>a\n2024-1 x\n<1>b\n", ["<1>a", "2024-1 x", "<1>b"] },
+        { Framing.Syslog, "99999999\n9999999 \n", ["99999999", "9999999 "] },
     };
 
     /// <summary>A stream, the messages before its fault, and the number of bytes after which the fault is certain.</summary>
@@ -51,13 +56,12 @@ public sealed class FrameReaderTests
         { Framing.Length, "\u007f\u00ff\u00ff\u00ff", [], "too-long", 4 },
         { Framing.Length, "\u0080\0\0\0", [], "too-long", 4 },
         { Framing.Length, "\0\0\0\0\u00ff\u00ff\u00ff\u00ff", [""], "too-long", 8 },
-        { Framing.Syslog, "9 123456789", [], "too-long", 1 },
-        { Framing.Syslog, "10 1234567890", [], "too-long", 2 },
-        { Framing.Syslog, "99999999999999999999999 ", [], "too-long", 1 },
-        { Framing.Syslog, "1x", [], "malformed", 2 },
-        { Framing.Syslog, "1\n", [], "malformed", 2 },
-        { Framing.Syslog, "1 a2<1>", ["a"], "malformed", 5 },
-        { Framing.Syslog, "1 a<23456789\n", ["a"], "too-long", 12 },
+        { Framing.Syslog, "9 <23456789", [], "too-long", 3 },
+        { Framing.Syslog, "10 <234567890", [], "too-long", 4 },
+        { Framing.Syslog, "99999999999999999999999 <", [], "too-long", 9 },
+        { Framing.Syslog, "8 a234567\0", [], "too-long", 9 },
+        { Framing.Syslog, "1 <<23456789\n", ["<"], "too-long", 12 },
+        { Framing.Syslog, "1 <12345678\r\0", ["<"], "too-long", 13 },
     };
 
     [Theory]
@@ -131,7 +135,7 @@ public sealed class FrameReaderTests
     [InlineData(Framing.Chunk, "abc")]
     [InlineData(Framing.Line, "a\r\n\nbcd\nef")]
     [InlineData(Framing.Length, "\0\0\0\0\0\0\0\u0002ab\0\0\0")]
-    [InlineData(Framing.Syslog, "1 a\n<1>\r\n\n3 abc<2>")]
+    [InlineData(Framing.Syslog, "1 <\n<1>\r\n\n3 <bc1 a\n<2>\0<3>")]
     public void TryRead_AnyFraming_AllocatesNothing(Framing framing, string stream)
     {
         var whole = new ReadOnlySequence<byte>(Bytes.Of(stream));
@@ -158,21 +162,54 @@ public sealed class FrameReaderTests
     [InlineData(Framing.Line, "\r")]
     [InlineData(Framing.Length, "\0")]
     [InlineData(Framing.Length, "\0\0\0\u0001")]
-    [InlineData(Framing.Syslog, "5 hell")]
-    [InlineData(Framing.Syslog, "<1>a")]
+    [InlineData(Framing.Syslog, "5 <")]
+    [InlineData(Framing.Syslog, "5 <ell")]
     public void EnsureComplete_UnreadBytes_Throws(Framing framing, string stream)
     {
         var reader = new FrameReader(framing, Max);
         var rest = new ReadOnlySequence<byte>(Bytes.Of(stream));
-        Assert.False(reader.TryRead(ref rest, out _));
+        Assert.False(reader.TryRead(ref rest, isCompleted: true, out _));
         Assert.Equal("truncated", Assert.Throws<ProtocolException>(() => reader.EnsureComplete(rest)).Code);
+    }
+
+    [Theory]
+    [InlineData("<1>a", new[] { "<1>a" }, "")]
+    [InlineData("<1>a\n<2>b\r", new[] { "<1>a", "<2>b" }, "")]
+    [InlineData("<1>a\0<2>b\0", new[] { "<1>a", "<2>b" }, "")]
+    [InlineData("<1>a\n\r", new[] { "<1>a" }, "")]
+    [InlineData("<2345678\r", new[] { "<2345678" }, "")]
+    [InlineData("4 <1>ab", new[] { "<1>a", "b" }, "")]
+    [InlineData("5 hel", new[] { "5 hel" }, "")]
+    [InlineData("5", new[] { "5" }, "")]
+    [InlineData("5 ", new[] { "5 " }, "")]
+    [InlineData("<1>a\n5 <ell", new[] { "<1>a" }, "5 <ell")]
+    [InlineData("5 <", new string[0], "5 <")]
+    public void TryRead_SyslogAtTheEndSplitAtEveryOffset_TakesAllButACountedPart(string stream, string[] messages, string rest)
+    {
+        var bytes = Bytes.Of(stream);
+        var expected = new Frames(messages, null, rest);
+        for (var at = 0; at <= bytes.Length; at++)
+        {
+            byte[][] parts = [bytes[..at], bytes[at..], []];
+            Assert.Equal(expected, Frames.Read(Framing.Syslog, Max, parts, isCompleted: true));
+            Assert.Equal(expected, Frames.ReadAtOnce(Framing.Syslog, Max, parts, isCompleted: true));
+        }
+    }
+
+    [Fact]
+    public void TryRead_SyslogAtTheEndOverTheBound_Throws()
+    {
+        var reader = new FrameReader(Framing.Syslog, 1);
+        var rest = new ReadOnlySequence<byte>(Bytes.Of("1 "));
+        Assert.False(reader.TryRead(ref rest, out _));
+        Assert.Equal("too-long", Assert.Throws<ProtocolException>(() => reader.TryRead(ref rest, isCompleted: true, out _)).Code);
     }
 
     [Theory]
     [InlineData(Framing.Chunk, "abc")]
     [InlineData(Framing.Line, "a\n")]
     [InlineData(Framing.Length, "\0\0\0\0")]
-    [InlineData(Framing.Syslog, "1 a\r\n")]
+    [InlineData(Framing.Syslog, "1 <\r\n")]
     public void EnsureComplete_EverythingRead_Passes(Framing framing, string stream)
     {
         var reader = new FrameReader(framing, Max);

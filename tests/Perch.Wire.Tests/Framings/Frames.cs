@@ -14,17 +14,17 @@ internal sealed record Frames(string[] Messages, string? Code, string Rest)
         $"[{string.Join('|', Messages.Select(message => PeerText.Escape(message)))}] {Code ?? "-"} {PeerText.Escape(Rest)}";
 
     /// <summary>Feeds a reader as a pipe does: each part arrives as a segment behind what was left unread.</summary>
-    public static Frames Read(Framing framing, int max, IEnumerable<byte[]> parts)
+    public static Frames Read(Framing framing, int max, IReadOnlyList<byte[]> parts, bool isCompleted = false)
     {
         var reader = new FrameReader(framing, max);
         var messages = new List<string>();
         var unread = default(ReadOnlySequence<byte>);
-        foreach (var part in parts)
+        for (var i = 0; i < parts.Count; i++)
         {
-            unread = Append(unread, part);
+            unread = Append(unread, parts[i]);
             try
             {
-                while (reader.TryRead(ref unread, out var message))
+                while (reader.TryRead(ref unread, isCompleted && i == parts.Count - 1, out var message))
                     messages.Add(Bytes.Text(message));
             }
             catch (ProtocolException e)
@@ -39,14 +39,14 @@ internal sealed record Frames(string[] Messages, string? Code, string Rest)
     }
 
     /// <summary>The whole stream at once, in as many segments as there are parts.</summary>
-    public static Frames ReadAtOnce(Framing framing, int max, IReadOnlyList<byte[]> parts)
+    public static Frames ReadAtOnce(Framing framing, int max, IReadOnlyList<byte[]> parts, bool isCompleted = false)
     {
         var reader = new FrameReader(framing, max);
         var messages = new List<string>();
         var unread = Bytes.Sequence(parts);
         try
         {
-            while (reader.TryRead(ref unread, out var message))
+            while (reader.TryRead(ref unread, isCompleted, out var message))
                 messages.Add(Bytes.Text(message));
         }
         catch (ProtocolException e)

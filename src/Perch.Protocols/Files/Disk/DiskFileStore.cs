@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Perch.Protocols.Retention;
 using Perch.Wire;
 using Perch.Wire.Files;
 
@@ -43,6 +44,7 @@ internal sealed partial class DiskFileStore : IFileStore
     private readonly FileStoreOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<DiskFileStore> _logger;
+    private readonly RetentionClock _retention;
     private readonly SemaphoreSlim _opening = new(1);
     private readonly SemaphoreSlim _listing = new(ListingCount);
     private readonly Lock[] _names = [.. Enumerable.Range(0, Stripes).Select(_ => new Lock())];
@@ -58,6 +60,7 @@ internal sealed partial class DiskFileStore : IFileStore
     public DiskFileStore(string path, FileStoreOptions options, TimeProvider time, ILogger<DiskFileStore> logger, Func<long>? freeBytes = null)
     {
         (_path, _options, _time, _logger) = (path, options, time, logger);
+        _retention = RetentionClock.OfThisMachine(time, logger);
         Threads = new(ThreadCount, options.DiskTimeout, time);
         Quota = new(options, freeBytes ?? (() => new DriveInfo(path).AvailableFreeSpace));
     }
@@ -149,7 +152,8 @@ internal sealed partial class DiskFileStore : IFileStore
         return Delete(name, key) || wasPartial;
     });
 
-    public Task<int> TrimAsync(CancellationToken cancellationToken) => Threads.RunAsync(() => Uploads.Trim(_time.GetUtcNow() - _options.AbandonAfter));
+    public Task<int> TrimAsync(CancellationToken cancellationToken) =>
+        Threads.RunAsync(() => Uploads.Trim(_retention.DueBefore(_options.AbandonAfter)));
 
     public async IAsyncEnumerable<FileFinding> VerifyAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -133,11 +133,14 @@ internal sealed class DiskFolder : IDisposable
     /// <param name="each">The name, and whether it is a folder.</param>
     public void ForEach(NameAction each)
     {
-        // The system opens by this path what the handle has open, whatever became of its own.
-        var path = $"/proc/self/fd/{_handle.DangerousGetHandle()}";
+        var isHeld = false;
         var options = new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false, ReturnSpecialDirectories = false };
         try
         {
+            _handle.DangerousAddRef(ref isHeld);
+            // The system opens by this path what the handle has open, whatever became of its own path. Once the handle is closed the
+            // number may be that of another folder, so it is held.
+            var path = $"/proc/self/fd/{_handle.DangerousGetHandle()}";
             var entries = new FileSystemEnumerable<bool>(path, static (ref FileSystemEntry _) => true, options)
             {
                 ShouldIncludePredicate = (ref FileSystemEntry entry) =>
@@ -151,9 +154,13 @@ internal sealed class DiskFolder : IDisposable
                 // None is included: the predicate has seen them all.
             }
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ObjectDisposedException)
         {
             throw FileStoreException.Unavailable($"{_path}: {exception.Message}", exception);
+        }
+        finally
+        {
+            if (isHeld) _handle.DangerousRelease();
         }
     }
 

@@ -27,6 +27,9 @@ internal static partial class Posix
 
     private const uint StatxBasic = 0x7FF;
 
+    /// <summary><c>AT_FDCWD</c>, a number that no file has.</summary>
+    private static readonly SafeFileHandle CurrentFolder = new(-100, ownsHandle: false);
+
     private static volatile bool _canReadNow = true;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -88,6 +91,9 @@ internal static partial class Posix
     /// <returns>0, or what went wrong.</returns>
     public static int Stat(SafeFileHandle folder, string name, int flags, out FileStatusBlock status) =>
         Statx(folder, name, flags, StatxBasic, out status) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <returns>The inode of the file that an absolute path names; 0 if there is none, or it cannot be seen.</returns>
+    public static ulong InodeOf(string path) => Stat(CurrentFolder, path, 0, out var status) == 0 ? status.Inode : 0;
 
     /// <summary>An error as the store tells it.</summary>
     public static FileStoreException Error(int errno, string what)

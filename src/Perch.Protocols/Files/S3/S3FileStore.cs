@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Amazon.S3;
 using Microsoft.Extensions.Logging;
 using Perch.Protocols.Files.Disk;
+using Perch.Protocols.Retention;
 using Perch.Wire.Files;
 
 namespace Perch.Protocols.Files.S3;
@@ -47,7 +48,7 @@ internal sealed partial class S3FileStore : IFileStore
         Bucket = new(client, options.Bucket, options.Prefix, options.Timeout);
         (Files, Checkpoints, Totals) = (new(Bucket), new(Bucket, logger), new(options));
         Publisher = new(Bucket, Files, Checkpoints, Totals, logger);
-        _trimmer = new(this, _live, time);
+        _trimmer = new(this, _live, time, RetentionClock.OfThisMachine(time, logger));
     }
 
     public FileStoreOptions Options { get; }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 using System.Text;
 using Amazon;
 using Amazon.Runtime;
@@ -13,6 +14,11 @@ internal static class S3Settings
     private const string DefaultRegion = "us-east-1";
     private const int MaxPrefixBytes = 512;
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long a connection is used: a bucket's host name may move, and a connection to the server that it meant before works on.
+    /// </summary>
+    private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(1);
 
     /// <summary>What is wrong with the keys of an S3 store. No fault says a secret.</summary>
     public static IEnumerable<ValidationResult> Faults(FileStoreOptions options)
@@ -39,8 +45,8 @@ internal static class S3Settings
             RetryMode = RequestRetryMode.Standard,
             MaxErrorRetry = options.Retries,
             Timeout = options.Timeout,
-            ConnectTimeout = ConnectTimeout,
             TelemetryProvider = S3Tracing.Create(),
+            HttpClientFactory = new HttpClients(),
             RequestChecksumCalculation = options.Checksums == S3Checksums.WhenRequired ? RequestChecksumCalculation.WHEN_REQUIRED : RequestChecksumCalculation.WHEN_SUPPORTED,
             ResponseChecksumValidation = options.Checksums == S3Checksums.WhenRequired ? ResponseChecksumValidation.WHEN_REQUIRED : ResponseChecksumValidation.WHEN_SUPPORTED,
         };
@@ -56,6 +62,21 @@ internal static class S3Settings
 
         return options.AccessKey.Length == 0 ? new(config)
             : new(options.SessionToken.Length == 0 ? new BasicAWSCredentials(options.AccessKey, options.SecretKey) : new SessionAWSCredentials(options.AccessKey, options.SecretKey, options.SessionToken), config);
+    }
+
+    /// <summary>The SDK's own settings, and a bounded life of connections, for which the SDK has no key.</summary>
+    private sealed class HttpClients : HttpClientFactory
+    {
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(new SocketsHttpHandler
+        {
+            ConnectTimeout = ConnectTimeout,
+            PooledConnectionLifetime = ConnectionLifetime,
+            AllowAutoRedirect = clientConfig.AllowAutoRedirect,
+            AutomaticDecompression = DecompressionMethods.None,
+        })
+        {
+            Timeout = clientConfig.Timeout ?? System.Threading.Timeout.InfiniteTimeSpan,
+        };
     }
 
     private static ValidationResult Fault(string text, string key) => new(text, [key]);

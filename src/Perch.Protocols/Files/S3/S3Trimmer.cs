@@ -1,9 +1,10 @@
+using Perch.Protocols.Retention;
 using Perch.Wire.Files;
 
 namespace Perch.Protocols.Files.S3;
 
 /// <summary>Takes away what was abandoned, and counts what is there.</summary>
-internal sealed class S3Trimmer(S3FileStore store, S3Uploads live, TimeProvider time)
+internal sealed class S3Trimmer(S3FileStore store, S3Uploads live, TimeProvider time, RetentionClock retention)
 {
     /// <summary>A count asks for every thousand objects once.</summary>
     private static readonly TimeSpan CountInterval = TimeSpan.FromMinutes(10);
@@ -15,7 +16,7 @@ internal sealed class S3Trimmer(S3FileStore store, S3Uploads live, TimeProvider 
     /// <returns>How many unfinished uploads were deleted.</returns>
     public async Task<int> TrimAsync(CancellationToken cancellationToken)
     {
-        var before = time.GetUtcNow() - store.Options.AbandonAfter;
+        var before = retention.DueBefore(store.Options.AbandonAfter);
         var trimmed = await TrimCheckpointsAsync(before, cancellationToken) + await TrimMultipartAsync(before, cancellationToken);
         if (_counted is not { } counted || time.GetElapsedTime(counted) >= CountInterval) await CountAsync(cancellationToken);
         return trimmed;

@@ -6,6 +6,12 @@ namespace Perch.Protocols.Record.Postgres;
 /// <summary>What a failure means to a sender, and to the operator with the cure.</summary>
 internal static class PostgresFailure
 {
+    /// <summary>
+    /// SQLSTATE classes of <see cref="IsOfServer"/>: connection exception, invalid transaction state (a standby's 25006), insufficient
+    /// resources, object not in prerequisite state, operator intervention, system error, configuration file error, internal error.
+    /// </summary>
+    private static readonly string[] ServerClasses = ["08", "25", "53", "55", "57", "58", "F0", "XX"];
+
     /// <param name="server">The server and the database, without the password.</param>
     /// <param name="exception">What the library threw.</param>
     public static RecordStoreException From(string server, Exception exception)
@@ -27,6 +33,14 @@ internal static class PostgresFailure
         NpgsqlException npgsql => npgsql.IsTransient || npgsql.InnerException is IOException or SocketException or TimeoutException,
         _ => exception is IOException or SocketException or TimeoutException,
     };
+
+    /// <summary>
+    /// Whether the server's state is the cause, so that another server, to which the name may have moved, may store: the connection
+    /// works, and must not be used again. Errors of one statement and of transactions that met are not.
+    /// </summary>
+    public static bool IsOfServer(Exception exception) =>
+        exception is PostgresException { SqlState: not PostgresErrorCodes.QueryCanceled and var state }
+        && ServerClasses.Contains(state[..2], StringComparer.Ordinal);
 
     /// <summary>PostgreSQL's documentation, appendix A.</summary>
     private static (string Code, string Cure) Explain(string state) => state switch

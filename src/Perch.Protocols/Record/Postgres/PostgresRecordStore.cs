@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Perch.Protocols.Retention;
 using Polly;
 using Polly.Retry;
 using Polly.Timeout;
@@ -34,7 +35,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         (_options, _logger, _server) = (options, logger, PostgresSource.Describe(options.ConnectionString));
         _source = PostgresSource.Create(options);
         _reader = new(_source, SinceSlack);
-        _trimmer = new(options);
+        _trimmer = new(options, RetentionClock.OfServer(time, logger));
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddTimeout(options.Timeout)
             .AddRetry(new RetryStrategyOptions
@@ -123,6 +124,8 @@ internal sealed partial class PostgresRecordStore : IRecordStore
                     catch (Exception exception) when (exception is not OperationCanceledException)
                     {
                         last = exception;
+                        if (PostgresFailure.IsOfServer(exception))
+                            _source.Clear();
                         throw;
                     }
                 },
@@ -130,6 +133,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         }
         catch (TimeoutRejectedException)
         {
+            _source.Clear();
             throw last is null
                 ? new RecordStoreException("unavailable", $"{_server} has not answered within {_options.Timeout.TotalSeconds:0.#} s. See whether it, or the network to it, hangs.")
                 : PostgresFailure.From(_server, last);
@@ -140,6 +144,10 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         }
     }
 
+    /// <summary>
+    /// For the start and the probe. After a failure the next use makes a new connection: a pooled one stays on the server that
+    /// the name meant before a failover, and a demoted server keeps it open.
+    /// </summary>
     private async Task<T> UseAsync<T>(Func<NpgsqlConnection, Task<T>> use, CancellationToken cancellationToken)
     {
         try
@@ -149,6 +157,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
+            _source.Clear();
             throw PostgresFailure.From(_server, exception);
         }
     }
@@ -161,6 +170,8 @@ internal sealed partial class PostgresRecordStore : IRecordStore
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
+            if (PostgresFailure.IsOfServer(exception))
+                _source.Clear();
             throw PostgresFailure.From(_server, exception);
         }
     }

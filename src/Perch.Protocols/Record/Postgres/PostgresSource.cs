@@ -12,6 +12,12 @@ internal static class PostgresSource
     /// <summary>How long a connection may take to be made, where the connection string does not say: soon enough to be back soon.</summary>
     private const int ConnectSeconds = 3;
 
+    /// <summary>
+    /// Seconds after which an idle connection is replaced, if the connection string does not say: after a failover behind one host
+    /// name, readers leave the old primary within this time even if nothing is written.
+    /// </summary>
+    private const int LifetimeSeconds = 60;
+
     /// <returns>What is wrong with a connection string, or null.</returns>
     public static string? Fault(string connectionString)
     {
@@ -47,6 +53,7 @@ internal static class PostgresSource
         if (!settings.ShouldSerialize("Timeout")) settings.Timeout = ConnectSeconds;
         if (!settings.ShouldSerialize("Command Timeout")) settings.CommandTimeout = (int)Math.Ceiling(options.Timeout.TotalSeconds);
         if (!settings.ShouldSerialize("Cancellation Timeout")) settings.CancellationTimeout = 1000;
+        if (!settings.ShouldSerialize("Connection Lifetime")) settings.ConnectionLifetime = LifetimeSeconds;
         settings.MaxPoolSize = Math.Max(settings.MinPoolSize, options.Writers + Others);
         return new NpgsqlSlimDataSourceBuilder(settings.ConnectionString).EnableArrays().EnableTransportSecurity().Build();
     }

@@ -1,15 +1,20 @@
 using Npgsql;
+using Perch.Protocols.Retention;
 
 namespace Perch.Protocols.Record.Postgres;
 
 /// <summary>One step of retention, by one process at a time.</summary>
-internal sealed class PostgresTrimmer(RecordsOptions options)
+internal sealed class PostgresTrimmer(RecordsOptions options, RetentionClock retention)
 {
     /// <summary>"Prch" and a number.</summary>
     private const long Lock = 0x5072_6368_0000_0002;
 
     /// <summary>Rows that one step counts.</summary>
     private const int CountSlice = 100_000;
+
+    /// <summary>The server's time, by which ages are measured; no row while another process trims.</summary>
+    private const string LockedAt =
+        "SELECT clock_timestamp() FROM (SELECT pg_try_advisory_xact_lock($1) AS is_mine) AS trimming WHERE is_mine";
 
     /// <summary>From the front: what is older than that, or whatever it is.</summary>
     private const string DeleteRecords = """
@@ -39,22 +44,26 @@ internal sealed class PostgresTrimmer(RecordsOptions options)
     public async Task<int> TrimAsync(NpgsqlConnection connection, int most, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        if (!await connection.ScalarAsync<bool>("SELECT pg_try_advisory_xact_lock($1)", cancellationToken, Lock)) return 0;
-        var done = await TrimRecordsAsync(connection, most, cancellationToken);
-        if (options.DeduplicateWindow > TimeSpan.Zero) done += await connection.ExecuteAsync(DeleteKeys, cancellationToken, most, options.DeduplicateWindow);
+        if (await connection.ScalarAsync<DateTime?>(LockedAt, cancellationToken, Lock) is not { } now) return 0;
+        var isSteady = retention.IsSteady(new DateTimeOffset(now));
+        var done = await TrimRecordsAsync(connection, most, isSteady, cancellationToken);
+        if (isSteady && options.DeduplicateWindow > TimeSpan.Zero)
+            done += await connection.ExecuteAsync(DeleteKeys, cancellationToken, most, options.DeduplicateWindow);
         // A batch is not tried any more when its time is over.
-        done += await connection.ExecuteAsync(DeleteBatches, cancellationToken, most, (options.Timeout * 2) + TimeSpan.FromMinutes(1));
+        if (isSteady)
+            done += await connection.ExecuteAsync(DeleteBatches, cancellationToken, most, (options.Timeout * 2) + TimeSpan.FromMinutes(1));
         await transaction.CommitAsync(cancellationToken);
         return done;
     }
 
-    private async Task<int> TrimRecordsAsync(NpgsqlConnection connection, int most, CancellationToken cancellationToken)
+    private async Task<int> TrimRecordsAsync(NpgsqlConnection connection, int most, bool isSteady, CancellationToken cancellationToken)
     {
         var (maxAge, maxRows) = (options.Retention.MaxAge, options.Retention.MaxRows);
         if (maxAge == TimeSpan.Zero && maxRows == 0) return 0;
         var stable = await connection.ScalarAsync<long>("SELECT perch_stable()", cancellationToken);
         var done = 0;
-        if (maxAge > TimeSpan.Zero) done += await connection.ExecuteAsync(DeleteRecords, cancellationToken, stable, most, maxAge);
+        if (isSteady && maxAge > TimeSpan.Zero)
+            done += await connection.ExecuteAsync(DeleteRecords, cancellationToken, stable, most, maxAge);
         if (maxRows == 0) return done;
         if (await connection.ScalarAsync<long>(Count, cancellationToken, stable, CountSlice) == CountSlice) done++;
         var over = await connection.ScalarAsync<long>("SELECT counted_rows - $1 FROM perch_state", cancellationToken, maxRows);

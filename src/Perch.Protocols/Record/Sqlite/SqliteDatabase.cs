@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Perch.Protocols.Files.Disk;
 using SQLitePCL;
 
 namespace Perch.Protocols.Record.Sqlite;
@@ -12,6 +13,7 @@ internal sealed partial class SqliteDatabase : IDisposable
     private readonly List<SqliteStatement> _statements = [];
     private readonly string _log;
     private readonly sqlite3 _handle;
+    private ulong _logInode;
 
     static SqliteDatabase() => Batteries_V2.Init();
 
@@ -45,8 +47,14 @@ internal sealed partial class SqliteDatabase : IDisposable
     /// <summary>Rows that the last statement changed.</summary>
     public int Changes => raw.sqlite3_changes(_handle);
 
-    /// <summary>Whether the path names this file still, and the log beside it. Once written to, a database in this mode has its log.</summary>
-    public bool IsInPlace => !HasMoved() && File.Exists(_log);
+    /// <summary>
+    /// Whether the path names this file still, and the log beside it is the one of <see cref="RememberLog"/>. The open log keeps its
+    /// inode, so another log has another one.
+    /// </summary>
+    public bool IsInPlace => !HasMoved() && Posix.InodeOf(_log) is var inode and not 0 && inode == _logInode;
+
+    /// <summary>Called after the first read or write, with which SQLite opens the log.</summary>
+    public void RememberLog() => _logInode = Posix.InodeOf(_log);
 
     public SqliteStatement Prepare(string sql)
     {

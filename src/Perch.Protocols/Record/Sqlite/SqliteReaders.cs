@@ -51,7 +51,9 @@ internal sealed class SqliteReaders(string path, TimeSpan busyTimeout, TimeProvi
         try
         {
             database.Execute("PRAGMA query_only = 1; PRAGMA temp_store = MEMORY");
-            return new SqliteReader(database, time);
+            var reader = new SqliteReader(database, time);
+            database.RememberLog();
+            return reader;
         }
         catch
         {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using Perch.Protocols.Retention;
 
 namespace Perch.Protocols.Record.Sqlite;
 
@@ -20,6 +21,7 @@ internal sealed partial class SqliteRecordStore : IRecordStore
     private readonly ILogger<SqliteRecordStore> _logger;
     private readonly SqliteThread _thread = new();
     private readonly SqliteReaders _readers;
+    private readonly RetentionClock _retention;
 
     // The thread's own.
     private SqliteWriter? _writer;
@@ -36,6 +38,7 @@ internal sealed partial class SqliteRecordStore : IRecordStore
     {
         (_path, _options, _time, _logger, BusyTimeout) = (Path.GetFullPath(path), options, time, logger, busyTimeout);
         _readers = new(_path, busyTimeout, time);
+        _retention = RetentionClock.OfThisMachine(time, logger);
         Log.LibraryLoaded(logger, SqliteDatabase.LibraryVersion);
     }
 
@@ -142,7 +145,7 @@ internal sealed partial class SqliteRecordStore : IRecordStore
 
     private SqliteWriter Open()
     {
-        var writer = SqliteWriter.Open(_path, _options, _time, BusyTimeout, _isSuspect, out var migratedFrom);
+        var writer = SqliteWriter.Open(_path, _options, _time, _retention, BusyTimeout, _isSuspect, out var migratedFrom);
         _isSuspect = false;
         if (migratedFrom < SqliteSchema.Version) Log.Migrated(_logger, _path, migratedFrom, SqliteSchema.Version);
         Log.Opened(_logger, _path);

@@ -1,3 +1,5 @@
+using Perch.Protocols.Retention;
+
 namespace Perch.Protocols.Record.Sqlite;
 
 /// <summary>
@@ -10,7 +12,7 @@ namespace Perch.Protocols.Record.Sqlite;
 /// deleted; so before anything is deleted for its number the rows are counted once, in slices, and again after another
 /// process has written.
 /// </remarks>
-internal sealed class SqliteTrimmer(SqliteDatabase database, RecordsOptions options, TimeProvider time)
+internal sealed class SqliteTrimmer(SqliteDatabase database, RecordsOptions options, TimeProvider time, RetentionClock retention)
 {
     private const int CountSlice = 20_000;
 
@@ -54,17 +56,21 @@ internal sealed class SqliteTrimmer(SqliteDatabase database, RecordsOptions opti
     public int Trim(int most)
     {
         var (now, started) = (time.GetUtcNow(), time.GetTimestamp());
+        var isSteady = retention.IsSteady(now);
         bool IsLong() => time.GetElapsedTime(started) > LongestStep;
 
         database.Execute("BEGIN IMMEDIATE");
         var records = 0;
-        if (options.Retention.MaxAge > TimeSpan.Zero) records = _logs.Delete(most, SqliteTime.Before(now, options.Retention.MaxAge), IsLong);
+        if (isSteady && options.Retention.MaxAge > TimeSpan.Zero)
+            records = _logs.Delete(most, SqliteTime.Before(now, options.Retention.MaxAge), IsLong);
         if (_counted)
         {
             var over = _rows + (_lastId.Scalar() - _countedTo) - records - options.Retention.MaxRows;
             if (over > 0) records += _logs.Delete((int)Math.Min(over, most - records), long.MaxValue, IsLong);
         }
-        var keys = options.DeduplicateWindow > TimeSpan.Zero ? _senders.Delete(most, SqliteTime.Before(now, options.DeduplicateWindow), IsLong) : 0;
+        var keys = isSteady && options.DeduplicateWindow > TimeSpan.Zero
+            ? _senders.Delete(most, SqliteTime.Before(now, options.DeduplicateWindow), IsLong)
+            : 0;
         database.Execute("COMMIT");
         _rows -= records;
         return records + keys;

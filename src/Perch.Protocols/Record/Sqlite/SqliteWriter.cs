@@ -1,20 +1,27 @@
 using Microsoft.Win32.SafeHandles;
+using Perch.Protocols.Retention;
 
 namespace Perch.Protocols.Record.Sqlite;
 
 /// <summary>The connection that writes, from its opening to the first failure that leaves it in doubt.</summary>
 internal sealed class SqliteWriter : IDisposable
 {
+    /// <summary>
+    /// Bytes that the log keeps after it was brought into the file. It grows beyond them while another process reads, and
+    /// without a limit it would keep its largest size until the restart. A log of 4,000 pages has 16 MiB.
+    /// </summary>
+    public const int MaxIdleLogBytes = 64 * 1024 * 1024;
+
     private readonly SqliteDatabase _database;
     private readonly SqliteStatement _probe;
     private readonly SafeFileHandle _lock;
 
-    private SqliteWriter(SqliteDatabase database, SafeFileHandle fileLock, RecordsOptions options, TimeProvider time)
+    private SqliteWriter(SqliteDatabase database, SafeFileHandle fileLock, RecordsOptions options, TimeProvider time, RetentionClock retention)
     {
         (_database, _lock) = (database, fileLock);
         _probe = database.Prepare("UPDATE state SET probed_at = ?1");
         Appender = new(database, options.DeduplicateWindow);
-        Trimmer = new(database, options, time);
+        Trimmer = new(database, options, time, retention);
     }
 
     public SqliteAppender Appender { get; }
@@ -28,7 +35,8 @@ internal sealed class SqliteWriter : IDisposable
     /// into the file: the system may then show what it has not written and never will. So the log must be brought in,
     /// which writes all of it anew, before it grows.
     /// </summary>
-    public static SqliteWriter Open(string path, RecordsOptions options, TimeProvider time, TimeSpan busyTimeout, bool isSuspect, out long migratedFrom)
+    public static SqliteWriter Open(
+        string path, RecordsOptions options, TimeProvider time, RetentionClock retention, TimeSpan busyTimeout, bool isSuspect, out long migratedFrom)
     {
         CreateFolder(path);
         var database = new SqliteDatabase(path, create: true, busyTimeout);
@@ -40,11 +48,13 @@ internal sealed class SqliteWriter : IDisposable
             var mode = database.Query("PRAGMA journal_mode = WAL");
             if (mode != "wal") throw new RecordStoreException("unavailable", $"{path}: the file system does not allow SQLite's write-ahead log (its mode is {mode}). Use a local disk.");
             fileLock = SqliteLock.Take(path);
-            database.Execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384");
+            database.Execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 4000; " +
+                $"PRAGMA cache_size = -16384; PRAGMA journal_size_limit = {MaxIdleLogBytes}");
             migratedFrom = SqliteSchema.Migrate(database);
             if (database.QueryInt64("PRAGMA wal_checkpoint(TRUNCATE)") != 0 && isSuspect)
                 throw SqliteFailure.From(path, SQLitePCL.raw.SQLITE_BUSY, "the log cannot be brought into the file, which must be after a failed sync");
-            return new(database, fileLock, options, time);
+            database.RememberLog();
+            return new(database, fileLock, options, time, retention);
         }
         catch
         {

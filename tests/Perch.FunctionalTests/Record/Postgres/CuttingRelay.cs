@@ -12,8 +12,8 @@ internal sealed class CuttingRelay : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _ending = new();
-    private readonly int _serverPort;
     private readonly Task _accepting;
+    private volatile int _serverPort;
     private volatile Cut _next;
     private volatile TaskCompletionSource _flowing = NewFlow(flows: true);
 
@@ -36,6 +36,9 @@ internal sealed class CuttingRelay : IAsyncDisposable
 
     /// <summary>Whether the cut was made.</summary>
     public bool WasCut => _next == Cut.Never;
+
+    /// <summary>New connections go to another server, as when a host name moves; those that are open stay with theirs.</summary>
+    public void MoveTo(int serverPort) => _serverPort = serverPort;
 
     /// <summary>Nothing passes from now on; connections stay open.</summary>
     public void Stall() => _flowing = NewFlow(flows: false);

@@ -257,6 +257,21 @@ public sealed class PostgresStoreTests(PostgresServer server) : IClassFixture<Po
     }
 
     [NeighbourFact("postgres")]
+    public async Task Trim_ServersClockJumps_KeepsWhatIsOlder()
+    {
+        var time = new ShiftedTime();
+        await using var store = new PostgresRecordStore(new() { ConnectionString = await server.NewDatabaseAsync(), Retention = { MaxAge = TimeSpan.FromHours(1) } }, time, NullLogger<PostgresRecordStore>.Instance);
+        await store.OpenAsync(CancellationToken.None);
+        await TrimAsync(store, 1);
+        await store.AppendAsync([Batch("a", TimeProvider.System.GetUtcNow().AddHours(-2), "old")], CancellationToken.None);
+
+        // Seen from this machine's monotonic clock, the server's clock went back by a day.
+        time.Shift = TimeSpan.FromDays(1);
+        await TrimAsync(store, 1);
+        Assert.Equal("old", Assert.Single(await ReadAsync(store, new())).Data);
+    }
+
+    [NeighbourFact("postgres")]
     public async Task Trim_KeysPastTheWindow_AreForgotten()
     {
         var database = await server.NewDatabaseAsync();
@@ -304,6 +319,13 @@ public sealed class PostgresStoreTests(PostgresServer server) : IClassFixture<Po
         batch.Clear(receivedAt);
         foreach (var message in messages) batch.Add(new ReadOnlySequence<byte>(message), keyed);
         return batch;
+    }
+
+    private sealed class ShiftedTime : TimeProvider
+    {
+        public TimeSpan Shift { get; set; }
+
+        public override long GetTimestamp() => base.GetTimestamp() + (long)(Shift.TotalSeconds * TimestampFrequency);
     }
 
     private static async Task TrimAsync(PostgresRecordStore store, int most)

@@ -103,6 +103,46 @@ public sealed class SqliteFaultTests : IDisposable
         }
     }
 
+    /// <summary>A copy, or a restored log, that takes the name of the log: the open one is lost with the process.</summary>
+    [Fact]
+    public async Task Append_LogReplacedWhileOpen_FailsAndThenStoresInWhatIsThere()
+    {
+        await using (var store = _folder.Store())
+        {
+            await store.AddAsync(_folder.Batch("a"));
+            await store.TextsAsync();
+            File.Copy(_folder.Database + "-wal", _folder.Database + "-copy");
+            File.Move(_folder.Database + "-copy", _folder.Database + "-wal", overwrite: true);
+            Assert.Equal("unavailable", (await store.FailAsync(_folder.Batch("b"))).Code);
+            await store.AddAsync(_folder.Batch("c"));
+            Assert.Equal("c", (await store.TextsAsync())[^1]);
+        }
+
+        await using var again = _folder.Store();
+        Assert.Equal("c", (await again.TextsAsync())[^1]);
+        await again.OnWriterAsync(database => Assert.Equal("ok", database.Query("PRAGMA integrity_check")));
+    }
+
+    [Fact]
+    public async Task Append_AfterALongReadOfAnother_TheLogShrinksToItsLimit()
+    {
+        var megabyte = new string('x', 1 << 20);
+        await using var store = _folder.Store();
+        await store.AddAsync(_folder.Batch("a"));
+        using (var other = _folder.Other())
+        {
+            other.Execute("BEGIN");
+            Assert.Equal(1, other.QueryInt64("SELECT count(*) FROM logs"));
+            for (var i = 0; i < 10; i++) await store.AddAsync(_folder.Batch([.. Enumerable.Repeat(megabyte, 7)]));
+            Assert.InRange(LogBytes(), SqliteWriter.MaxIdleLogBytes + 1, long.MaxValue);
+        }
+
+        for (var i = 0; i < 3; i++) await store.AddAsync(_folder.Batch("b"));
+        Assert.InRange(LogBytes(), 0, SqliteWriter.MaxIdleLogBytes);
+
+        long LogBytes() => new FileInfo(_folder.Database + "-wal").Length;
+    }
+
     [Fact]
     public async Task Log_StoreOpensAgain_StatesTheVersionOfSqliteOnce()
     {
@@ -181,7 +221,6 @@ public sealed class SqliteFaultTests : IDisposable
     [Theory]
     [InlineData(10, "unavailable")]
     [InlineData(1034, "unavailable")]
-    [InlineData(4874, "full")]
     [InlineData(13, "full")]
     [InlineData(517, "busy")]
     [InlineData(6, "busy")]
@@ -203,6 +242,15 @@ public sealed class SqliteFaultTests : IDisposable
         using var other = _folder.Other();
         return other.Query("SELECT sqlite_version()");
     }
+
+    /// <summary>4874: the -shm file could not be extended.</summary>
+    [Theory]
+    [InlineData(4874, true, "unavailable")]
+    [InlineData(4874, false, "full")]
+    [InlineData(13, true, "full")]
+    [InlineData(1034, false, "unavailable")]
+    public void From_ResultAndRoom_IsFullOnlyWithoutRoom(int result, bool hasRoom, string code) =>
+        Assert.Equal(code, SqliteFailure.From("/data/records.db", result, "words", hasRoom).Code);
 
     private static Task<RecordStoreException> OpenFailsAsync(SqliteRecordStore store) => Assert.ThrowsAsync<RecordStoreException>(() => store.OpenAsync(CancellationToken.None));
 

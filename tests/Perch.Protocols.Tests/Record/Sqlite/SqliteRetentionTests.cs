@@ -106,6 +106,37 @@ public sealed class SqliteRetentionTests : IDisposable
         Assert.Equal("3", await again.AddAsync(_folder.Batch("3")));
     }
 
+    /// <summary>A clock that is 400 days ahead for three seconds.</summary>
+    [Fact]
+    public async Task Trim_WallClockJumps_DeletesNoRecordAndNoKeyForItsAge()
+    {
+        _folder.Options.Retention.MaxAge = TimeSpan.FromDays(30);
+        await using var store = _folder.Store();
+        Assert.Equal("1", await store.AddAsync(_folder.Keyed("@a/1 one")));
+        Assert.Equal(0, await store.TrimAsync(10, CancellationToken.None));
+        _folder.Time.AdjustTime(_folder.Time.GetUtcNow() + TimeSpan.FromDays(400));
+        Assert.Equal("0 0", await TrimAsync(store, 10, times: 2));
+        _folder.Time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal("0", await TrimAsync(store, 10, times: 1));
+        _folder.Time.AdjustTime(_folder.Time.GetUtcNow() + TimeSpan.FromDays(-400));
+        _folder.Time.Advance(TimeSpan.FromHours(2));
+        Assert.Equal("0 0", await TrimAsync(store, 10, times: 2));
+        Assert.Equal("1", await store.AddAsync(_folder.Keyed("@a/1 one")));
+
+        _folder.Time.Advance(TimeSpan.FromDays(31));
+        Assert.Equal("2", await TrimAsync(store, 10, times: 1));
+    }
+
+    [Fact]
+    public async Task Trim_WallClockJumps_StillKeepsTheBoundOfRows()
+    {
+        _folder.Options.Retention.MaxRows = 1;
+        await using var store = _folder.Store();
+        await store.AddAsync(_folder.Batch("1", "2"));
+        _folder.Time.AdjustTime(_folder.Time.GetUtcNow() + TimeSpan.FromDays(400));
+        Assert.Equal("1 0", await TrimAsync(store, 10, times: 2));
+    }
+
     /// <returns>How many each step deleted.</returns>
     private static async Task<string> TrimAsync(SqliteRecordStore store, int most, int times)
     {
