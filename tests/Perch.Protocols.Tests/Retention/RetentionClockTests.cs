@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Testing;
-using Microsoft.Extensions.Time.Testing;
 using Perch.Protocols.Retention;
 using Perch.Tests.Shared;
 
@@ -8,7 +7,7 @@ namespace Perch.Protocols.Tests.Retention;
 
 public sealed class RetentionClockTests
 {
-    private readonly FakeTimeProvider _time = new();
+    private readonly JumpingTime _time = new();
 
     [Fact]
     public void DueBefore_NoJump_IsTheAgeBeforeNow()
@@ -27,7 +26,7 @@ public sealed class RetentionClockTests
     {
         using var log = new FakeLoggerProvider();
         var clock = RetentionClock.OfThisMachine(_time, log.CreateLogger(""));
-        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromSeconds(seconds));
+        _time.Jump(TimeSpan.FromSeconds(seconds));
         Assert.Equal(DateTimeOffset.MinValue, clock.DueBefore(TimeSpan.FromDays(1)));
         _time.Advance(RetentionClock.Suspension - TimeSpan.FromSeconds(1));
         Assert.Equal(DateTimeOffset.MinValue, clock.DueBefore(TimeSpan.FromDays(1)));
@@ -42,7 +41,7 @@ public sealed class RetentionClockTests
     public void DueBefore_Correction_IsNoJump(int seconds)
     {
         var clock = RetentionClock.OfThisMachine(_time, NullLogger.Instance);
-        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromSeconds(seconds));
+        _time.Jump(TimeSpan.FromSeconds(seconds));
         Assert.NotEqual(DateTimeOffset.MinValue, clock.DueBefore(TimeSpan.FromDays(1)));
     }
 

@@ -119,10 +119,10 @@ internal sealed partial class SqliteDatabase : IDisposable
     private bool HasMoved()
     {
         var moved = 0;
-        return FileControl(_handle.DangerousGetHandle(), 0, HasMovedControl, ref moved) == raw.SQLITE_OK && moved != 0;
+        return FileControl(_handle, 0, HasMovedControl, ref moved) == raw.SQLITE_OK && moved != 0;
     }
 
     /// <summary>The package has no managed method for this function of its library.</summary>
     [LibraryImport("e_sqlite3", EntryPoint = "sqlite3_file_control")]
-    private static partial int FileControl(nint database, nint name, int operation, ref int value);
+    private static partial int FileControl(sqlite3 database, nint name, int operation, ref int value);
 }

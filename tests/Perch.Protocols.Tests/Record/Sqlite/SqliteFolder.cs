@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text;
 using Microsoft.Extensions.Logging.Testing;
-using Microsoft.Extensions.Time.Testing;
 using Perch.Protocols.Record;
 using Perch.Protocols.Record.Sqlite;
 
@@ -16,7 +15,7 @@ internal sealed class SqliteFolder : IDisposable
 
     public RecordsOptions Options { get; } = new();
 
-    public FakeTimeProvider Time { get; } = new();
+    public JumpingTime Time { get; } = new();
 
     public FakeLogger<SqliteRecordStore> Log { get; } = new();
 
