@@ -87,6 +87,7 @@ internal sealed partial class DiskFileStore : IFileStore
 
     public Task ProbeAsync(CancellationToken cancellationToken) => Threads.RunAsync(() =>
     {
+        if (Quota.Totals.Fault is { } fault) Recount(fault);
         Quota.CheckFree();
         var entry = $"{DiskLayout.Probe}{Guid.NewGuid():N}";
         using var file = Layout.Uploads.CreateFile(entry);
@@ -215,7 +216,7 @@ internal sealed partial class DiskFileStore : IFileStore
                     // A folder may have been deleted, being empty, since it was opened.
                     if (!Layout.Uploads.TryRename(partial.Entry, chain[^1], leaf)) continue;
                     partial.IsNamed = true;
-                    Quota.Published(partial.Length, old is { IsRegular: true, Size: var size } ? size : null);
+                    Quota.Published(partial.Share, partial.Length, old is { IsRegular: true, Size: var size } ? size : null);
                     if (!Layout.Next.TryRename(partial.Entry, Layout.Meta(partial.Key), partial.Key)) throw FileStoreException.Unavailable($"{partial.Entry} is gone from the store");
                 }
 
@@ -277,9 +278,10 @@ internal sealed partial class DiskFileStore : IFileStore
             if (Find(name, key) is not { } file || Layout.TryOpenParent(name, out var leaf) is not { } parent) return false;
             try
             {
-                parent.Delete(leaf);
+                // Its length now, which is what a scan would have counted.
+                var length = parent.TryStat(leaf)?.Size ?? file.Length;
+                if (parent.Delete(leaf)) Quota.Deleted(length);
                 Layout.Meta(key).Delete(key);
-                Quota.Deleted(file.Length);
                 parent.Sync();
             }
             finally
@@ -325,7 +327,8 @@ internal sealed partial class DiskFileStore : IFileStore
         {
             var recovered = DiskRecovery.Finish(layout);
             var (files, bytes) = DiskRecovery.Count(layout);
-            Quota.Reset(files, bytes);
+            Quota.Reset();
+            Quota.Counted(files, bytes);
             var uploads = new DiskUploads(layout, Quota, _options, _time);
             uploads.Load();
             (_uploads, _layout) = (uploads, layout);
@@ -339,11 +342,30 @@ internal sealed partial class DiskFileStore : IFileStore
         }
     }
 
+    /// <summary>Counts the files while no name changes.</summary>
+    private void Recount(string fault)
+    {
+        foreach (var name in _names) name.Enter();
+        try
+        {
+            var (files, bytes) = DiskRecovery.Count(Layout);
+            Log.Recounted(_logger, _path, fault, files, bytes);
+            Quota.Counted(files, bytes);
+        }
+        finally
+        {
+            foreach (var name in _names) name.Exit();
+        }
+    }
+
     private Lock NameLock(string key) => _names[Convert.FromHexString(key.AsSpan(0, 2))[0] % Stripes];
 
     private static partial class Log
     {
         [LoggerMessage(4500, LogLevel.Information, "{Path} is open: {Files} files, {Bytes} bytes, {Partials} unfinished uploads; {Recovered} were published as a crash left them", EventName = "FileStoreOpened")]
         public static partial void Opened(ILogger logger, string path, long files, long bytes, int partials, int recovered);
+
+        [LoggerMessage(4501, LogLevel.Error, "{Path}: {Fault}: {Files} files, {Bytes} bytes", EventName = "FileStoreRecounted")]
+        public static partial void Recounted(ILogger logger, string path, string fault, long files, long bytes);
     }
 }
