@@ -171,7 +171,7 @@ internal sealed partial class DiskFileStore : IFileStore
     }
 
     /// <summary>Gives a whole upload its name. Called by its owner, under its lock.</summary>
-    internal StoredFile Publish(DiskPartial partial, FileUploadRequest request)
+    internal StoredFile Publish(DiskPartial partial, FileUploadRequest request, DiskReservation reservation)
     {
         partial.Sync();
         if (Posix.Stat(partial.File, "", Posix.AtEmptyPath, out var status) is var errno and not 0) throw Posix.Error(errno, partial.Entry);
@@ -182,7 +182,7 @@ internal sealed partial class DiskFileStore : IFileStore
         {
             metadata.Write(Layout.Next, partial.Entry);
             Layout.Next.Sync();
-            Name(partial, request);
+            Name(partial, request, reservation);
         }
         catch when (!partial.IsNamed)
         {
@@ -193,7 +193,7 @@ internal sealed partial class DiskFileStore : IFileStore
         return metadata.ToFile(request.Name);
     }
 
-    private void Name(DiskPartial partial, FileUploadRequest request)
+    private void Name(DiskPartial partial, FileUploadRequest request, DiskReservation reservation)
     {
         var name = request.Name;
         for (var i = 0; i < RenameTries; i++)
@@ -209,6 +209,7 @@ internal sealed partial class DiskFileStore : IFileStore
                     if (old is { IsFolder: true }) throw DiskLayout.FolderConflict();
                     // What is there may be nobody's file, or a link: an upload that may replace nothing leaves that too.
                     if (request.OnlyNew && old is not null) throw FileStoreException.Exists();
+                    if (old is not { IsRegular: true }) Quota.ReserveFile(reservation);
                     // An empty one is none. With it there, the second rename needs no space: a full disk fails before the first.
                     Layout.Meta(partial.Key).CreateFile(partial.Key, exclusive: false).Dispose();
                     // Else the rename would wait until all of its blocks are free.
@@ -216,7 +217,7 @@ internal sealed partial class DiskFileStore : IFileStore
                     // A folder may have been deleted, being empty, since it was opened.
                     if (!Layout.Uploads.TryRename(partial.Entry, chain[^1], leaf)) continue;
                     partial.IsNamed = true;
-                    Quota.Published(partial.Share, partial.Length, old is { IsRegular: true, Size: var size } ? size : null);
+                    Quota.Published(reservation, partial.Length, old is { IsRegular: true, Size: var size } ? size : null);
                     if (!Layout.Next.TryRename(partial.Entry, Layout.Meta(partial.Key), partial.Key)) throw FileStoreException.Unavailable($"{partial.Entry} is gone from the store");
                 }
 

@@ -8,14 +8,27 @@ namespace Perch.Protocols.Files.Disk;
 /// The counters of unfinished uploads are sums of their <see cref="DiskShare"/>s, so an upload that two threads end at the
 /// same time is subtracted once. The counters of files can still become wrong if another program changes the folder: a
 /// negative one is a <see cref="FileTotals.Fault"/>, and the store counts again.
+/// <para>
+/// Bytes are reserved before they are written: those of an announced length at the begin, others in steps. The free bytes are read
+/// outside the lock, because a disk that hangs must not hold it. Bytes that are written between that read and the check are no
+/// longer reserved and not yet missing from the value read: they are added from <see cref="_written"/>.
+/// </para>
 /// </remarks>
 internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
 {
+    /// <summary>Disk space of an upload beside its bytes: the rest of its last block, its metadata, and what its folder may grow.</summary>
+    public const int OverheadBytes = 3 * 4096;
+
+    /// <summary>Maximum number of bytes that one step reserves for an upload of unknown length.</summary>
+    private const long MaxStepBytes = DiskPartial.WriteBehind;
+
     private readonly Lock _lock = new();
     private long _files;
     private long _bytes;
     private long _partialBytes;
     private long _reserved;
+    private long _written;
+    private long _newFiles;
     private int _partials;
     private int _active;
 
@@ -37,7 +50,7 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
     /// <summary>The store is opened: nothing is known.</summary>
     public void Reset()
     {
-        lock (_lock) (_files, _bytes, _partialBytes, _reserved, _partials, _active) = (0, 0, 0, 0, 0, 0);
+        lock (_lock) (_files, _bytes, _partialBytes, _reserved, _newFiles, _partials, _active) = (0, 0, 0, 0, 0, 0, 0);
     }
 
     /// <summary>Sets the counters of whole files to the result of a scan.</summary>
@@ -55,30 +68,65 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
     public DiskReservation Begin(long? length, long more, long? replaced, DiskShare? resumed)
     {
         CheckFile(length ?? 0);
-        var free = freeBytes();
+        var (free, written) = ReadFree();
         lock (_lock)
         {
             if (resumed is null && _partials >= options.MaxPartials) throw Quota($"there are {options.MaxPartials} unfinished uploads");
-            if (options.MaxFiles > 0 && replaced is null && _files >= options.MaxFiles) throw Quota($"there are {options.MaxFiles} files");
-            if (options.MaxBytes > 0 && more > options.MaxBytes - Held + (replaced ?? 0)) throw Quota($"the store has at most {options.MaxBytes} bytes");
-            if (more > free - _reserved - options.MinFreeBytes) throw new FileStoreException("full", "there is no space for so much", $"{free} bytes are free, {_reserved} are promised, {options.MinFreeBytes} stay free") { IsOfRequest = free >= options.MinFreeBytes };
+            var reservation = new DiskReservation(resumed ?? new());
+            if (replaced is null) ReserveFile(reservation);
+            try
+            {
+                Reserve(reservation, more, OverheadBytes, replaced ?? 0, free, written);
+            }
+            catch
+            {
+                ReleaseFile(reservation);
+                throw;
+            }
+
             if (resumed is null) _partials++;
             _active++;
-            _reserved += more;
-            return new(resumed ?? new()) { Bytes = more };
+            return reservation;
         }
     }
 
-    /// <summary>Bytes come that were not announced.</summary>
+    /// <summary>Bytes are about to be written: those that are not reserved yet are.</summary>
+    /// <param name="reservation">The uploader's.</param>
     /// <param name="length">Length of the file with them.</param>
     /// <param name="more">Number of the bytes.</param>
-    /// <exception cref="FileStoreException"><c>quota</c>.</exception>
-    public void Grow(long length, long more)
+    /// <exception cref="FileStoreException"><c>quota</c>, <c>full</c>.</exception>
+    public void Reserve(DiskReservation reservation, long length, long more)
     {
         CheckFile(length);
+        if (reservation.Bytes >= more) return;
+        var (free, written) = ReadFree();
         lock (_lock)
         {
-            if (options.MaxBytes > 0 && more > options.MaxBytes - Held) throw Quota($"the store has at most {options.MaxBytes} bytes");
+            var missing = more - reservation.Bytes;
+            // As much as came before, so that a small upload reserves little, and a large one asks the system seldom.
+            var step = Math.Clamp(length - more, missing, Math.Max(missing, MaxStepBytes));
+            if (options.MaxFileBytes > 0) step = Math.Clamp(options.MaxFileBytes - length + missing, missing, step);
+            try
+            {
+                Reserve(reservation, step, overhead: 0, replaced: 0, free, written);
+            }
+            catch (FileStoreException) when (step > missing)
+            {
+                Reserve(reservation, missing, overhead: 0, replaced: 0, free, written);
+            }
+        }
+    }
+
+    /// <summary>An upload is about to be published under a name that no file has.</summary>
+    /// <exception cref="FileStoreException"><c>quota</c>.</exception>
+    public void ReserveFile(DiskReservation reservation)
+    {
+        lock (_lock)
+        {
+            if (reservation.HasFile) return;
+            if (options.MaxFiles > 0 && _files + _newFiles >= options.MaxFiles) throw Quota($"there are {options.MaxFiles} files");
+            reservation.HasFile = true;
+            _newFiles++;
         }
     }
 
@@ -96,7 +144,7 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
         {
             Resize(reservation.Share, reservation.Share.Bytes + bytes);
             var used = Math.Min(bytes, reservation.Bytes);
-            (reservation.Bytes, _reserved) = (reservation.Bytes - used, _reserved - used);
+            (reservation.Bytes, _reserved, _written) = (reservation.Bytes - used, _reserved - used, _written + used);
         }
     }
 
@@ -123,7 +171,8 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
         {
             if (!reservation.IsOpen) return;
             reservation.IsOpen = false;
-            (_reserved, _active) = (_reserved - reservation.Bytes, _active - 1);
+            ReleaseFile(reservation);
+            (_reserved, _active, _written) = (_reserved - reservation.Bytes, _active - 1, _written + OverheadBytes);
             reservation.Bytes = 0;
         }
     }
@@ -135,14 +184,15 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
     }
 
     /// <summary>An upload has become a file.</summary>
-    /// <param name="share">The upload.</param>
+    /// <param name="reservation">Its uploader's.</param>
     /// <param name="bytes">Its length.</param>
     /// <param name="replaced">Bytes of the file that had the name; null if no file had it.</param>
-    public void Published(DiskShare share, long bytes, long? replaced)
+    public void Published(DiskReservation reservation, long bytes, long? replaced)
     {
         lock (_lock)
         {
-            Remove(share);
+            Remove(reservation.Share);
+            ReleaseFile(reservation);
             _bytes += bytes - (replaced ?? 0);
             if (replaced is null) _files++;
         }
@@ -154,6 +204,35 @@ internal sealed class DiskQuota(FileStoreOptions options, Func<long> freeBytes)
     }
 
     private long Held => Math.Max(0, _bytes) + _partialBytes + _reserved;
+
+    private (long Free, long Written) ReadFree()
+    {
+        long written;
+        lock (_lock) written = _written;
+        return (freeBytes(), written);
+    }
+
+    private void Reserve(DiskReservation reservation, long bytes, long overhead, long replaced, long free, long written)
+    {
+        if (options.MaxBytes > 0 && bytes > options.MaxBytes - Held + replaced) throw Quota($"the store has at most {options.MaxBytes} bytes");
+        var taken = _reserved + (_active * (long)OverheadBytes) + (_written - written) + overhead;
+        if (bytes > free - taken - options.MinFreeBytes)
+        {
+            throw new FileStoreException("full", "there is no space for so much", $"{free} bytes are free, {taken} are reserved, {options.MinFreeBytes} stay free")
+            {
+                IsOfRequest = free >= options.MinFreeBytes,
+            };
+        }
+
+        reservation.Bytes += bytes;
+        _reserved += bytes;
+    }
+
+    private void ReleaseFile(DiskReservation reservation)
+    {
+        if (reservation.HasFile) _newFiles--;
+        reservation.HasFile = false;
+    }
 
     private void Resize(DiskShare share, long bytes)
     {

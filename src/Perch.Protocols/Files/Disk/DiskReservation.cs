@@ -9,6 +9,9 @@ internal sealed class DiskReservation(DiskShare share)
     /// <summary>Bytes reserved and not yet written.</summary>
     public long Bytes { get; set; }
 
+    /// <summary>Whether one file of <c>MaxFiles</c> is reserved.</summary>
+    public bool HasFile { get; set; }
+
     /// <summary>False after the release.</summary>
     public bool IsOpen { get; set; } = true;
 }

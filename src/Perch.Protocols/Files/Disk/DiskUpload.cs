@@ -118,7 +118,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
 
         try
         {
-            return store.Publish(partial, Request);
+            return store.Publish(partial, Request, _reservation!);
         }
         finally
         {
@@ -217,7 +217,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         {
             if (partial.Owner != this) throw Superseded();
             partial.EnsureNotLost();
-            if (Request.Length is null) store.Quota.Grow(partial.Length + bytes.Length, bytes.Length);
+            store.Quota.Reserve(_reservation!, partial.Length + bytes.Length, bytes.Length);
             if ((_untilCheck -= bytes.Length) <= 0)
             {
                 store.Quota.CheckFree();
