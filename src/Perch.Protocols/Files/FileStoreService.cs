@@ -38,7 +38,7 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
     public FileMetrics Metrics { get; }
 
     /// <summary>Why files cannot be stored now, or null.</summary>
-    public string? Problem => _failure?.Message
+    public string? Problem => _failure?.Message ?? _store.Totals.Fault
         ?? (Volatile.Read(ref _asked) is var asked and not 0 && _time.GetElapsedTime(asked) is var waited && waited > ProbeInterval ? $"the store has not answered for {waited.TotalSeconds:0} s" : null);
 
     /// <summary>Called by a handler: without one the store is not even opened.</summary>
@@ -96,7 +96,7 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
             var (probed, trimmed) = (_time.GetTimestamp(), _time.GetTimestamp());
             do
             {
-                if (!_isOpen || _failure is not null || _isSuspect || _time.GetElapsedTime(probed) >= ProbeInterval)
+                if (!_isOpen || _failure is not null || _isSuspect || _store.Totals.Fault is not null || _time.GetElapsedTime(probed) >= ProbeInterval)
                 {
                     await TryAsync();
                     probed = _time.GetTimestamp();

@@ -20,7 +20,11 @@ internal sealed record FileStatus(StoredFile? File, long Partial);
 /// <param name="Files">Whole files.</param>
 /// <param name="Bytes">Bytes of whole files and of unfinished uploads.</param>
 /// <param name="Partials">Unfinished uploads, those in progress too.</param>
-internal sealed record FileTotals(long Files, long Bytes, int Partials);
+internal sealed record FileTotals(long Files, long Bytes, int Partials)
+{
+    /// <summary>Why the numbers cannot be right; null if they can. A probe of the store corrects them.</summary>
+    public string? Fault { get; init; }
+}
 
 /// <summary>What one look at the store found.</summary>
 /// <param name="IsFault">Whether something is wrong with it.</param>

@@ -18,6 +18,20 @@ internal sealed class FileFolder : IDisposable
         return name;
     }
 
+    /// <summary>Disk space of all files, in blocks of 4,096 bytes, read while others write.</summary>
+    public long Written() => new DirectoryInfo(Root).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file =>
+    {
+        try
+        {
+            return (file.Length + 4095) / 4096 * 4096;
+        }
+        catch (FileNotFoundException)
+        {
+            // Renamed or deleted meanwhile.
+            return 0;
+        }
+    });
+
     public static byte[] Bytes(int count, int seed = 1)
     {
         var bytes = new byte[count];

@@ -90,6 +90,7 @@ internal sealed partial class DiskFileStore : IFileStore
 
     public Task ProbeAsync(CancellationToken cancellationToken) => Threads.RunAsync(() =>
     {
+        if (Quota.Totals.Fault is { } fault) Recount(fault);
         Quota.CheckFree();
         var entry = $"{DiskLayout.Probe}{Guid.NewGuid():N}";
         using var file = Layout.Uploads.CreateFile(entry);
@@ -174,7 +175,7 @@ internal sealed partial class DiskFileStore : IFileStore
     }
 
     /// <summary>Gives a whole upload its name. Called by its owner, under its lock.</summary>
-    internal StoredFile Publish(DiskPartial partial, FileUploadRequest request)
+    internal StoredFile Publish(DiskPartial partial, FileUploadRequest request, DiskReservation reservation)
     {
         partial.Sync();
         if (Posix.Stat(partial.File, "", Posix.AtEmptyPath, out var status) is var errno and not 0) throw Posix.Error(errno, partial.Entry);
@@ -185,7 +186,7 @@ internal sealed partial class DiskFileStore : IFileStore
         {
             metadata.Write(Layout.Next, partial.Entry);
             Layout.Next.Sync();
-            Name(partial, request);
+            Name(partial, request, reservation);
         }
         catch when (!partial.IsNamed)
         {
@@ -196,7 +197,7 @@ internal sealed partial class DiskFileStore : IFileStore
         return metadata.ToFile(request.Name);
     }
 
-    private void Name(DiskPartial partial, FileUploadRequest request)
+    private void Name(DiskPartial partial, FileUploadRequest request, DiskReservation reservation)
     {
         var name = request.Name;
         for (var i = 0; i < RenameTries; i++)
@@ -212,6 +213,7 @@ internal sealed partial class DiskFileStore : IFileStore
                     if (old is { IsFolder: true }) throw DiskLayout.FolderConflict();
                     // What is there may be nobody's file, or a link: an upload that may replace nothing leaves that too.
                     if (request.OnlyNew && old is not null) throw FileStoreException.Exists();
+                    if (old is not { IsRegular: true }) Quota.ReserveFile(reservation);
                     // An empty one is none. With it there, the second rename needs no space: a full disk fails before the first.
                     Layout.Meta(partial.Key).CreateFile(partial.Key, exclusive: false).Dispose();
                     // Else the rename would wait until all of its blocks are free.
@@ -219,7 +221,7 @@ internal sealed partial class DiskFileStore : IFileStore
                     // A folder may have been deleted, being empty, since it was opened.
                     if (!Layout.Uploads.TryRename(partial.Entry, chain[^1], leaf)) continue;
                     partial.IsNamed = true;
-                    Quota.Published(partial.Length, old is { IsRegular: true, Size: var size } ? size : null);
+                    Quota.Published(reservation, partial.Length, old is { IsRegular: true, Size: var size } ? size : null);
                     if (!Layout.Next.TryRename(partial.Entry, Layout.Meta(partial.Key), partial.Key)) throw FileStoreException.Unavailable($"{partial.Entry} is gone from the store");
                 }
 
@@ -281,9 +283,10 @@ internal sealed partial class DiskFileStore : IFileStore
             if (Find(name, key) is not { } file || Layout.TryOpenParent(name, out var leaf) is not { } parent) return false;
             try
             {
-                parent.Delete(leaf);
+                // Its length now, which is what a scan would have counted.
+                var length = parent.TryStat(leaf)?.Size ?? file.Length;
+                if (parent.Delete(leaf)) Quota.Deleted(length);
                 Layout.Meta(key).Delete(key);
-                Quota.Deleted(file.Length);
                 parent.Sync();
             }
             finally
@@ -329,7 +332,8 @@ internal sealed partial class DiskFileStore : IFileStore
         {
             var recovered = DiskRecovery.Finish(layout);
             var (files, bytes) = DiskRecovery.Count(layout);
-            Quota.Reset(files, bytes);
+            Quota.Reset();
+            Quota.Counted(files, bytes);
             var uploads = new DiskUploads(layout, Quota, _options, _time);
             uploads.Load();
             (_uploads, _layout) = (uploads, layout);
@@ -343,11 +347,30 @@ internal sealed partial class DiskFileStore : IFileStore
         }
     }
 
+    /// <summary>Counts the files while no name changes.</summary>
+    private void Recount(string fault)
+    {
+        foreach (var name in _names) name.Enter();
+        try
+        {
+            var (files, bytes) = DiskRecovery.Count(Layout);
+            Log.Recounted(_logger, _path, fault, files, bytes);
+            Quota.Counted(files, bytes);
+        }
+        finally
+        {
+            foreach (var name in _names) name.Exit();
+        }
+    }
+
     private Lock NameLock(string key) => _names[Convert.FromHexString(key.AsSpan(0, 2))[0] % Stripes];
 
     private static partial class Log
     {
         [LoggerMessage(4500, LogLevel.Information, "{Path} is open: {Files} files, {Bytes} bytes, {Partials} unfinished uploads; {Recovered} were published as a crash left them", EventName = "FileStoreOpened")]
         public static partial void Opened(ILogger logger, string path, long files, long bytes, int partials, int recovered);
+
+        [LoggerMessage(4501, LogLevel.Error, "{Path}: {Fault}: {Files} files, {Bytes} bytes", EventName = "FileStoreRecounted")]
+        public static partial void Recounted(ILogger logger, string path, string fault, long files, long bytes);
     }
 }

@@ -54,6 +54,9 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
     /// <summary>Who writes it; null where nobody does.</summary>
     public DiskUpload? Owner { get; set; }
 
+    /// <summary>Its entry in the quota.</summary>
+    public required DiskShare Share { get; init; }
+
     /// <summary>A newer upload of the name is the one to resume: this one is of no use when its owner leaves it.</summary>
     public bool IsDetached { get; set; }
 

@@ -25,7 +25,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
     private Exception? _failure;
     private long _came;
     private int _turn;
-    private long _promised;
+    private DiskReservation? _reservation;
     private long _untilCheck;
     private bool _isDone;
     private bool _isLeft;
@@ -99,7 +99,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
     {
         if (_isDone || _partial is not { } partial) return;
         _isDone = true;
-        _promised = Release();
+        Release();
         lock (partial.Lock)
         {
             if (partial.Owner != this) return;
@@ -118,7 +118,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
 
         try
         {
-            return store.Publish(partial, Request);
+            return store.Publish(partial, Request, _reservation!);
         }
         finally
         {
@@ -130,16 +130,15 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
     private void Start(string key, long? replaced)
     {
         var more = Request.Length ?? 0;
-        store.Quota.Begin(Request.Length, more, replaced, isNew: true);
-        _promised = more;
+        _reservation = store.Quota.Begin(Request.Length, more, replaced, resumed: null);
         try
         {
-            _partial = store.Uploads.Begin(key, this);
+            _partial = store.Uploads.Begin(key, this, _reservation.Share);
         }
         catch
         {
-            store.Quota.Drop(0);
-            _promised = Release();
+            store.Quota.Drop(_reservation.Share);
+            Release();
             throw;
         }
     }
@@ -152,20 +151,22 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
             if (!store.Uploads.TryGet(key, out var newest) || newest != partial || partial.IsLost) throw FileStoreException.Offset(0);
             if (Request.Offset > partial.Length) throw FileStoreException.Offset(partial.Length);
             var more = Request.Length is { } length ? length - Request.Offset : 0;
-            store.Quota.Begin(Request.Length, more, replaced, isNew: false);
-            // From here on whoever wrote it before is superseded.
-            (_partial, _promised, partial.Owner) = (partial, more, this);
-            store.Quota.Wrote(Request.Offset - partial.Length, promised: false);
+            _reservation = store.Quota.Begin(Request.Length, more, replaced, partial.Share);
+            // From here on the uploader before this one is superseded.
+            (_partial, partial.Owner) = (partial, this);
             try
             {
                 partial.Resume(Request.Offset);
             }
             catch
             {
-                store.Quota.Wrote(partial.Length - Request.Offset, promised: false);
                 partial.Leave();
-                _promised = Release();
+                Release();
                 throw;
+            }
+            finally
+            {
+                store.Quota.Cut(partial.Share, partial.Length);
             }
         }
     }
@@ -216,7 +217,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         {
             if (partial.Owner != this) throw Superseded();
             partial.EnsureNotLost();
-            if (Request.Length is null) store.Quota.Grow(partial.Length + bytes.Length, bytes.Length);
+            store.Quota.Reserve(_reservation!, partial.Length + bytes.Length, bytes.Length);
             if ((_untilCheck -= bytes.Length) <= 0)
             {
                 store.Quota.CheckFree();
@@ -230,9 +231,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
             }
             finally
             {
-                var written = partial.Length - before;
-                store.Quota.Wrote(written, promised: Request.Length is not null);
-                if (Request.Length is not null) _promised -= written;
+                store.Quota.Wrote(_reservation!, partial.Length - before);
             }
         }
     }
@@ -253,7 +252,8 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
 
     private void Finish(DiskPartial partial)
     {
-        (_isDone, _promised) = (true, Release());
+        _isDone = true;
+        Release();
         partial.Owner = null;
         partial.Dispose();
         store.Uploads.Forget(partial);
@@ -261,15 +261,12 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
 
     private void Drop(DiskPartial partial)
     {
-        (_isDone, _promised) = (true, Release());
+        _isDone = true;
+        Release();
         store.Uploads.Drop(partial);
     }
 
-    private long Release()
-    {
-        store.Quota.Leave(_promised);
-        return 0;
-    }
+    private void Release() => store.Quota.Release(_reservation!);
 
     private static FileStoreException Superseded() => new("superseded", "another connection goes on with this upload");
 }

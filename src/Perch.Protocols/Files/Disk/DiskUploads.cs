@@ -29,9 +29,8 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
         {
             var ordered = uploads.OrderByDescending(f => f.Status.Modified).ThenByDescending(f => f.Status.Size).ToList();
             var (entry, status) = ordered[0];
-            var partial = new DiskPartial(layout.Uploads, uploads.Key, entry[(KeyDigits + 1)..], options.DirectWrites, time);
+            var partial = new DiskPartial(layout.Uploads, uploads.Key, entry[(KeyDigits + 1)..], options.DirectWrites, time) { Share = quota.Found(status.Size) };
             partial.Found(status.Size, status.Modified);
-            quota.Found(status.Size);
             _newest[uploads.Key] = partial;
             foreach (var (older, _) in ordered.Skip(1)) layout.Uploads.Delete(older);
         }
@@ -41,9 +40,10 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
         && !entry.AsSpan(0, KeyDigits).ContainsAnyExcept(Lower) && !entry.AsSpan(KeyDigits + 1).ContainsAnyExcept(Lower);
 
     /// <summary>A new one, which is the one to resume from now on.</summary>
-    public DiskPartial Begin(string key, DiskUpload owner)
+    public DiskPartial Begin(string key, DiskUpload owner, DiskShare share)
     {
-        var partial = new DiskPartial(layout.Uploads, key, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes)), options.DirectWrites, time) { Owner = owner };
+        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes));
+        var partial = new DiskPartial(layout.Uploads, key, id, options.DirectWrites, time) { Owner = owner, Share = share };
         partial.Create();
         DiskPartial? older;
         lock (_lock)
@@ -52,8 +52,20 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
             _newest[key] = partial;
         }
 
-        if (older is not null) Detach(older);
-        return partial;
+        try
+        {
+            if (older is not null) Detach(older);
+            return partial;
+        }
+        catch
+        {
+            lock (partial.Lock)
+            {
+                if (partial.Owner == owner) Drop(partial);
+            }
+
+            throw;
+        }
     }
 
     public bool TryGet(string key, [NotNullWhen(true)] out DiskPartial? partial)
@@ -95,7 +107,7 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
     {
         Forget(partial);
         partial.Owner = null;
-        quota.Drop(partial.Length);
+        quota.Drop(partial.Share);
         partial.Delete();
     }
 
@@ -116,9 +128,8 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
         lock (older.Lock)
         {
             older.IsDetached = true;
-            if (older.Owner is not null) return;
-            quota.Drop(older.Length);
-            older.Delete();
+            // Its owner ends it; without one it was left, or has ended already.
+            if (older.Owner is null) Drop(older);
         }
     }
 

@@ -219,7 +219,16 @@ internal sealed partial class S3FileStore : IFileStore
                 var promised = request.Length is { } length ? length - request.Offset : 0;
                 Totals.Begin(request.Length, promised, replaced, isNew: false);
                 Totals.Cut(have.Length - request.Offset);
-                upload = await Threads.RunAsync(() => new S3Upload(this, request, have, saved, promised));
+                try
+                {
+                    upload = await Threads.RunAsync(() => new S3Upload(this, request, have, saved, promised));
+                }
+                catch
+                {
+                    Totals.Leave(promised);
+                    throw;
+                }
+
                 await upload.ResumeAsync(etags, tail, (int)(request.Offset - parts));
             }, CancellationToken.None);
             if (saved is null) throw FileStoreException.Offset(0);

@@ -48,23 +48,23 @@ internal sealed class S3Totals(FileStoreOptions options)
     /// <summary>Bytes came.</summary>
     /// <param name="length">What the file has with them.</param>
     /// <param name="more">How many.</param>
-    /// <param name="promised">Whether they had been announced.</param>
+    /// <param name="promised">How many of them had been announced.</param>
     /// <exception cref="FileStoreException"><c>quota</c>.</exception>
-    public void Grow(long length, long more, bool promised)
+    public void Grow(long length, long more, long promised)
     {
         CheckFile(length);
         lock (_lock)
         {
-            if (!promised && options.MaxBytes > 0 && _totals.Bytes + _promised + more > options.MaxBytes) throw Quota($"the store has at most {options.MaxBytes} bytes");
+            if (more > promised && options.MaxBytes > 0 && _totals.Bytes + _promised + more - promised > options.MaxBytes) throw Quota($"the store has at most {options.MaxBytes} bytes");
             _totals = _totals with { Bytes = _totals.Bytes + more };
-            if (promised) _promised -= more;
+            _promised -= promised;
         }
     }
 
     /// <summary>An upload goes on from before its end.</summary>
     public void Cut(long bytes)
     {
-        lock (_lock) _totals = _totals with { Bytes = _totals.Bytes - bytes };
+        lock (_lock) _totals = _totals with { Bytes = Math.Max(0, _totals.Bytes - bytes) };
     }
 
     /// <summary>An upload was left: what it was promised is free again.</summary>

@@ -61,8 +61,10 @@ internal sealed class S3Upload : IFileUpload
         try
         {
             if (_isSuperseded) throw Superseded();
-            _store.Totals.Grow(_parts.Length + bytes.Length, bytes.Length, promised: _request.Length is not null);
-            if (_request.Length is not null) _promised -= bytes.Length;
+            // A peer may send more than it announced.
+            var promised = Math.Min(_promised, bytes.Length);
+            _store.Totals.Grow(_parts.Length + bytes.Length, bytes.Length, promised);
+            _promised -= promised;
             await _parts.AppendAsync(bytes, () => _store.Bucket.BeginMultipartAsync(_store.Files.KeyOf(_request.Name), S3Files.Headers(_id)));
             if (_isSuperseded) throw Superseded();
         }
