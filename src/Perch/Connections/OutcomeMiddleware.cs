@@ -200,7 +200,7 @@ internal sealed partial class OutcomeMiddleware(
         [LoggerMessage(2001, LogLevel.Error, "The handler of endpoint {Endpoint} ({Protocol}) threw", EventName = "HandlerFaulted")]
         public static partial void Faulted(ILogger logger, Exception exception, string endpoint, string protocol);
 
-        [LoggerMessage(2004, LogLevel.Error, "What runs at the end of a connection of endpoint {Endpoint} ({Protocol}) threw", EventName = "EndThrew")]
+        [LoggerMessage(2004, LogLevel.Error, "A completion callback of a connection on endpoint {Endpoint} ({Protocol}) threw", EventName = "EndThrew")]
         public static partial void EndThrew(ILogger logger, Exception exception, string endpoint, string protocol);
 
         [LoggerMessage(2002, LogLevel.Warning, "The peer broke the protocol of endpoint {Endpoint}: {Code}: {Reason}", EventName = "ProtocolViolated")]

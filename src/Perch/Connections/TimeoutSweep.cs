@@ -57,7 +57,7 @@ internal sealed partial class TimeoutSweep(ConnectionRegistry registry, ILogger<
 
     private static partial class Log
     {
-        [LoggerMessage(2003, LogLevel.Error, "Timeouts could not be checked; they are again in a second", EventName = "TimeoutsFailed")]
+        [LoggerMessage(2003, LogLevel.Error, "The timeout sweep failed; it runs again in one second", EventName = "TimeoutsFailed")]
         public static partial void Failed(ILogger logger, Exception exception);
 
         [LoggerMessage(2005, LogLevel.Error, "The heartbeat of a handler of endpoint {Endpoint} ({Protocol}) threw; its connection ends", EventName = "HeartbeatThrew")]

@@ -53,7 +53,7 @@ public sealed partial class DescriptorTests
             Assert.False(NumberCalls.Any(call => text.Contains($"Libc.{call}(", StringComparison.Ordinal)), name);
     }
 
-    /// <summary>A connection gives its number to a lease, and to whom the lease has told to close it; nobody can ask for it.</summary>
+    /// <summary>A connection gives its descriptor number to a lease, and to the caller that closes the socket after the last lease; it has no other access.</summary>
     [Fact]
     public void NumberOfAConnection_OutsideOfALease_IsUsedForTheCloseAlone()
     {
