@@ -84,7 +84,7 @@ public sealed class DirectTransportOptions
 
     /// <summary>
     /// Creates a socket that is bound to an endpoint and does not listen yet; the listener owns the socket. Default
-    /// <see cref="CreateDefaultBoundListenSocket"/>.
+    /// <see cref="CreateDefaultBoundListenSocket(EndPoint)"/>.
     /// </summary>
     public Func<EndPoint, Socket> CreateBoundListenSocket { get; set; } = CreateDefaultBoundListenSocket;
 
@@ -95,7 +95,12 @@ public sealed class DirectTransportOptions
     /// </summary>
     /// <param name="endpoint">An IP address and port, a Unix socket or a passed descriptor.</param>
     /// <exception cref="SocketException">The address is in use or not available, or the descriptor is not a socket.</exception>
-    public static Socket CreateDefaultBoundListenSocket(EndPoint endpoint)
+    public static Socket CreateDefaultBoundListenSocket(EndPoint endpoint) => CreateDefaultBoundListenSocket(endpoint, beforeBind: null);
+
+    /// <inheritdoc cref="CreateDefaultBoundListenSocket(EndPoint)"/>
+    /// <param name="endpoint">An IP address and port, a Unix socket or a passed descriptor.</param>
+    /// <param name="beforeBind">Sets options that the socket must have when it is bound; not called for a passed descriptor.</param>
+    public static Socket CreateDefaultBoundListenSocket(EndPoint endpoint, Action<Socket>? beforeBind)
     {
         if (endpoint is FileHandleEndPoint passed)
             return new(new SafeSocketHandle((nint)passed.FileHandle, ownsHandle: false));
@@ -106,6 +111,7 @@ public sealed class DirectTransportOptions
         {
             if (endpoint is IPEndPoint { Address: var address } && address.Equals(IPAddress.IPv6Any))
                 socket.DualMode = true;
+            beforeBind?.Invoke(socket);
             socket.Bind(endpoint);
             return socket;
         }

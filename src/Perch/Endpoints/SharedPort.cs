@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Perch.Transport;
 
 namespace Perch.Endpoints;
 
@@ -14,23 +15,12 @@ internal static class SharedPort
 
     /// <summary>A bound socket that does not listen yet. On <c>::</c> it serves both families, as without a shared port.</summary>
     /// <exception cref="SocketException">The port cannot be bound.</exception>
-    public static Socket Bind(EndPoint endPoint)
+    public static Socket Bind(EndPoint endPoint) => DirectTransportOptions.CreateDefaultBoundListenSocket(endPoint, Share);
+
+    /// <summary>The kernel lets sockets share a port only if each has the option when it is bound.</summary>
+    private static void Share(Socket socket)
     {
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            if (endPoint is IPEndPoint ip && ip.Address.Equals(IPAddress.IPv6Any))
-                socket.DualMode = true;
-            // The kernel lets sockets share a port only if each has the option when it is bound.
-            var enabled = 1;
-            socket.SetRawSocketOption(SolSocket, SoReusePort, MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in enabled)));
-            socket.Bind(endPoint);
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        var enabled = 1;
+        socket.SetRawSocketOption(SolSocket, SoReusePort, MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in enabled)));
     }
 }
