@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Diagnostics.Tracing;
 using System.Globalization;
 using Perch.Datagrams;
+using Perch.Wire;
 
 namespace Perch.Server.Telemetry;
 
@@ -22,8 +23,9 @@ internal sealed partial class ExportFailures : EventListener
 
     public ExportFailures(IMeterFactory meters, TimeProvider time, ILoggerFactory loggers)
     {
-        _logger = loggers.CreateLogger("Perch.Telemetry");
         _gate = new(time, TimeSpan.FromMinutes(1));
+        // Last: a source that another thread creates is enabled from here on.
+        _logger = loggers.CreateLogger("Perch.Telemetry");
         meters.Create("Perch").CreateObservableCounter("perch.telemetry.export.failures", () => Interlocked.Read(ref _count), "{failure}",
             "Failures that the OTLP exporter has reported.");
         // The base constructor has passed over the sources, because the fields were not set yet.
@@ -44,9 +46,9 @@ internal sealed partial class ExportFailures : EventListener
         Interlocked.Increment(ref _count);
         if (!_gate.TryPass(out var held))
             return;
-        // The first line: the rest is the stack trace of an exception.
+        // The first line: the rest is the stack trace of an exception. The collector's answer may be part of the line.
         var reason = string.Format(CultureInfo.InvariantCulture, eventData.Message ?? "{0}", [.. eventData.Payload ?? []]).Split('\n')[0];
-        Log.Failed(_logger, reason, held);
+        Log.Failed(_logger, PeerText.Escape(reason), held);
     }
 
     private static partial class Log
