@@ -48,13 +48,13 @@ internal sealed partial class SqliteDatabase : IDisposable
     public int Changes => raw.sqlite3_changes(_handle);
 
     /// <summary>
-    /// Whether the path names this file still, and the log beside it is the one of <see cref="RememberLog"/>. The open log keeps its
-    /// inode, so another log has another one.
+    /// True if the path still names this file, and the log beside it is the one of <see cref="RememberLog"/>. The open log keeps its
+    /// inode, so a log that replaced it has a different one. On systems other than Linux the log only has to exist.
     /// </summary>
-    public bool IsInPlace => !HasMoved() && Posix.InodeOf(_log) is var inode and not 0 && inode == _logInode;
+    public bool IsInPlace => !HasMoved() && (OperatingSystem.IsLinux() ? Posix.InodeOf(_log) is var inode and not 0 && inode == _logInode : File.Exists(_log));
 
     /// <summary>Called after the first read or write, with which SQLite opens the log.</summary>
-    public void RememberLog() => _logInode = Posix.InodeOf(_log);
+    public void RememberLog() => _logInode = OperatingSystem.IsLinux() ? Posix.InodeOf(_log) : 0;
 
     public SqliteStatement Prepare(string sql)
     {
@@ -115,7 +115,7 @@ internal sealed partial class SqliteDatabase : IDisposable
         if (_handle is { IsInvalid: false, IsClosed: false }) _ = raw.sqlite3_close_v2(_handle);
     }
 
-    /// <summary>Whether the path names another file than the open one. Costs one <c>stat</c>.</summary>
+    /// <summary>True if the path names another file than the open one. Costs one <c>stat</c>.</summary>
     private bool HasMoved()
     {
         var moved = 0;
