@@ -55,7 +55,7 @@ internal sealed class Incoming(View view, Framing? framing, bool isDatagram)
         return Cut(bytes, isCompleted: false);
     }
 
-    /// <summary>What to print at the end.</summary>
+    /// <summary>Text that is printed at the end.</summary>
     /// <exception cref="ProtocolException">It ended within a message.</exception>
     public ReadOnlyMemory<byte> End()
     {

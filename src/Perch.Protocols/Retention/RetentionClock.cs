@@ -12,7 +12,7 @@ internal sealed partial class RetentionClock
     /// <summary>Largest difference that is no jump: clocks are corrected a little, and a server's answer may take a while.</summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long nothing is deleted by age after the last jump.</summary>
+    /// <summary>Time after the last jump in which nothing is deleted by age.</summary>
     public static readonly TimeSpan Suspension = TimeSpan.FromHours(1);
 
     private readonly TimeProvider _time;

@@ -60,7 +60,7 @@ internal sealed class TftpJob(TftpTransfer transfer, TftpRequest request, FileNa
         }
     }
 
-    /// <summary>TFTP cannot go on where it was cut off. If the upload is completed there is nothing to drop.</summary>
+    /// <summary>Drops the upload, because TFTP cannot resume one. A completed upload is not affected.</summary>
     private async Task DropAsync()
     {
         if (Upload is not { } upload) return;

@@ -47,7 +47,7 @@ internal sealed partial class TftpService(TftpOptions options, FileStoreService 
         }
     }
 
-    /// <summary>Tells the host how the last transfer of a session ended.</summary>
+    /// <summary>Sets the outcome of a session from its last transfer.</summary>
     public static void SetOutcome(DatagramSession session, TftpOutcome outcome) => session.TrySetOutcome(OutcomeOf(outcome));
 
     /// <summary>Sends an ERROR, once: it is not acknowledged (RFC 1350, section 7).</summary>

@@ -24,7 +24,7 @@ internal static class Errno
     public const int HostDown = 112;
     public const int HostUnreachable = 113;
 
-    /// <summary>Whether an error of accept(2) concerns the connection, not the listening socket.</summary>
+    /// <summary>True if an error of accept(2) concerns the connection, not the listening socket.</summary>
     public static bool IsOfConnection(int error) => error
         is ConnectionAborted or NotPermitted or ProtocolError or NoProtocolOption or NotSupported or TimedOut
         or NetworkDown or NetworkUnreachable or HostDown or HostUnreachable or NoNetworkOfMachine;

@@ -60,7 +60,7 @@ public sealed class DatagramSession
     /// <param name="payload">Bytes of that datagram.</param>
     public void AllowOnce(int payload) => _budget = Math.Max(_budget, ReplyBudget.WireBytes(payload, Peer.IsIPv4));
 
-    /// <summary>Whether a datagram waits, so that <see cref="ReceiveAsync"/> returns it at once.</summary>
+    /// <summary>True if a datagram waits, so that <see cref="ReceiveAsync"/> returns it at once.</summary>
     public bool HasReceived => _channel.HasReceived;
 
     /// <summary>

@@ -10,7 +10,7 @@ internal abstract class SessionChannel : IDisposable
 {
     public abstract IPEndPoint LocalEndPoint { get; }
 
-    /// <summary>Whether a datagram waits to be received.</summary>
+    /// <summary>True if a datagram waits to be received.</summary>
     public abstract bool HasReceived { get; }
 
     /// <inheritdoc cref="DatagramSession.TryEnd"/>
@@ -131,7 +131,7 @@ internal sealed class EndpointPort(SessionTable sessions, DatagramChannel channe
 
     public override bool HasReceived => _inbox.Reader.TryPeek(out _);
 
-    /// <summary>Whether the session has ended: the endpoint's handler gets what the peer sends.</summary>
+    /// <summary>True after the end of the session: the endpoint's handler then receives the datagrams of the peer.</summary>
     public bool HasEnded { get; private set; }
 
     /// <summary>On the receive thread.</summary>

@@ -26,7 +26,7 @@ public static class PerchTracing
     private static readonly ActivitySource Source = new(SourceName);
     private static readonly string[] OutcomeNames = Enum.GetNames<ConnectionOutcome>();
 
-    /// <summary>Whether a listener exists. A hot path checks it before it prepares anything for a span.</summary>
+    /// <summary>True if a listener exists. A hot path checks this before it prepares anything for a span.</summary>
     public static bool IsEnabled => Source.HasListeners();
 
     /// <summary>

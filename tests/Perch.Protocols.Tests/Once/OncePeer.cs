@@ -4,7 +4,7 @@ using Perch.Protocols.Tests.Record;
 
 namespace Perch.Protocols.Tests.Once;
 
-/// <summary>What a peer of an endpoint with <c>Once</c> does, on virtual time.</summary>
+/// <summary>Peer of an endpoint with <c>Once</c>, on virtual time.</summary>
 internal static class OncePeer
 {
     /// <summary>
@@ -20,7 +20,7 @@ internal static class OncePeer
     public static Task PassToTheAnswerAsync(this Peer peer, FakeTimeProvider time) =>
         peer.PassUntilAsync(time, state => state.Outcome is not null);
 
-    /// <summary>The server has read so many bytes of the peer, and waits for more.</summary>
+    /// <summary>Completes when the server has read this number of bytes of the peer and waits for more.</summary>
     public static Task ReceivedAsync(this Peer peer, long bytes)
     {
         var state = ConnectionState.Of(peer.Connection)!;

@@ -41,7 +41,7 @@ public sealed class TftpRequestTests
         await peer.ErrorAsync(2);
     }
 
-    /// <summary>What servers on a file system serve: GRUB's joined paths, Windows' separators, the bytes that network cards add.</summary>
+    /// <summary>Names that servers on a file system accept: GRUB's joined paths, Windows' separators, the bytes that network cards add.</summary>
     [Theory]
     [InlineData("/EFI/x")]
     [InlineData("//EFI/x")]

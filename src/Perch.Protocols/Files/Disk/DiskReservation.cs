@@ -1,6 +1,6 @@
 namespace Perch.Protocols.Files.Disk;
 
-/// <summary>What one uploader may still write, reserved in <see cref="DiskQuota"/>, which alone changes it.</summary>
+/// <summary>Bytes and files that one uploader may still write, reserved in <see cref="DiskQuota"/>, which alone changes it.</summary>
 internal sealed class DiskReservation(DiskShare share)
 {
     /// <summary>The upload that the bytes go into.</summary>
@@ -9,7 +9,7 @@ internal sealed class DiskReservation(DiskShare share)
     /// <summary>Bytes reserved and not yet written.</summary>
     public long Bytes { get; set; }
 
-    /// <summary>Whether one file of <c>MaxFiles</c> is reserved.</summary>
+    /// <summary>True if one file of <c>MaxFiles</c> is reserved.</summary>
     public bool HasFile { get; set; }
 
     /// <summary>False after the release.</summary>
