@@ -73,15 +73,20 @@ public sealed class FrameReaderPropertyTests
     {
         var line = message.Replace('\n', '.').TrimEnd('\r');
         var text = line.Replace('\0', '.');
+
+        // Digits, a space and '<' at the start of a message are a count: a message of the other form begins without them.
+        var trimmed = text.TrimStart("123456789".ToCharArray());
+        var uncounted = text.Replace('<', '.');
         return framing switch
         {
             Framing.Line => Gen.Elements(line + "\n", line + "\r\n"),
             Framing.Length => Gen.Constant($"\0\0\0{(char)message.Length}{message}"),
             _ => Gen.Elements(
                 message.Length == 0 ? "\r\n" : $"{message.Length} <{message[1..]}",
-                text.TrimStart("123456789".ToCharArray()) + "\n",
-                text + "\0",
-                text.Replace('<', '.') + "\n"),
+                trimmed + "\n",
+                trimmed + "\0",
+                uncounted + "\n",
+                uncounted + "\0"),
         };
     }
 
