@@ -57,7 +57,8 @@ internal sealed class PerchConfigReader(
         var settings = new EndpointSettings();
         binder.Read(section, settings, nameof(EndpointConfig.Guards), nameof(EndpointConfig.Options));
         // Defaults with faults are reported where they stand, not at every endpoint that inherits them.
-        var guards = defaultsAreFaulty ? new() : perch.Defaults.Guards with { };
+        var defaults = defaultsAreFaulty ? new() : perch.Defaults.Guards;
+        var guards = defaults with { KeepAlive = defaults.KeepAlive with { } };
         binder.Read(section.GetSection(nameof(EndpointConfig.Guards)), guards);
         var protocol = FindProtocol(section, settings, faults);
         var listen = ReadAddress(section, settings, perch, faults);

@@ -69,6 +69,7 @@ internal sealed partial class Endpoint : IDisposable
     {
         var old = _pipeline;
         _pipeline = pipeline;
+        _server?.Apply(pipeline.Config.Guards);
         await old.RetireAsync();
         Log.Changed(_logger, Config.Name);
     }
@@ -126,7 +127,10 @@ internal sealed partial class Endpoint : IDisposable
         {
             _server = address.Transport == EndpointTransport.Udp
                 ? DatagramServer.Start(address, this, _services)
-                : await EndpointServer.StartAsync(address, new(Config.Name, ServeAsync, CountLoopHold, OnListenerChanged), _servers, cancellationToken);
+                : await EndpointServer.StartAsync(
+                    address, Config.Guards, new(Config.Name, ServeAsync, CountLoopHold, OnListenerChanged), _servers, cancellationToken);
+            // The settings may have changed since.
+            _server.Apply(Config.Guards);
             _condition = new(EndpointState.Listening);
             Log.Listening(_logger, Config.Name, Config.Protocol.Name, Status().Address);
             return true;
