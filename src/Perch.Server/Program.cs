@@ -20,6 +20,7 @@ try
     await using var app = builder.BuildServer(command.Verb == ServerVerb.Serve ? null : LoggingSetup.StandardError);
     if (command.Verb == ServerVerb.Check) return await ConfigurationCheck.RunAsync(app.Services);
     if (command.Verb == ServerVerb.VerifyFiles) return await FileVerification.RunAsync(app.Services);
+    if (command.BackupTarget is { } target) return await RecordBackup.RunAsync(app.Services, target);
     StartLog.Write(app);
     app.MapAdmin();
     if (reload is not null) reload.Requested = app.Services.GetRequiredService<PerchStatus>().ReloadConfiguration;
