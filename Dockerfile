@@ -22,7 +22,7 @@ RUN dotnet publish src/Perch.Server --configuration Release --arch $TARGETARCH -
     && dotnet publish src/Perch.Cli --configuration Release --arch $TARGETARCH --no-restore --output /image/cli
 # The server reads /app/appsettings.json, which leads to /config: a folder to mount. A single file that is mounted stays
 # the old one when an editor saves by rename.
-RUN mkdir -p /image/config /image/data \
+RUN mkdir -p /image/config /image/data /image/logs \
     && mv /image/app/appsettings.json /image/config/ \
     && ln -s /config/appsettings.json /image/app/appsettings.json
 
@@ -38,6 +38,8 @@ COPY --from=build /image/cli /opt/perch
 RUN ln -s /opt/perch/perch /usr/local/bin/perch
 COPY --from=build /image/config /config
 COPY --from=build --chown=$APP_UID:$APP_UID /image/data ./data
+# For log files: Serilog's relative paths begin at the current folder.
+COPY --from=build --chown=$APP_UID:$APP_UID /image/logs ./logs
 # A container has its own loopback: what is to be reached from outside listens on all its addresses.
 ENV Perch__Address=0.0.0.0 \
     Kestrel__Endpoints__Admin__Url=http://0.0.0.0:8080

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Perch.Configuration;
 using Perch.Endpoints;
@@ -17,6 +18,8 @@ internal static class ExitCode
         PerchConfigurationException or ServerCommandException or InvalidDataException or FormatException => Misconfigured,
         NoEndpointBoundException => Failed,
         IOException { InnerException: AddressInUseException } => Failed,
+        // Kestrel's, for an address that this machine does not have, or a port that needs a privilege.
+        SocketException => Failed,
         _ => null,
     };
 }

@@ -1,21 +1,27 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Perch.Diagnostics;
 using Perch.Server;
 using Perch.Server.Admin;
+using Perch.Server.Logging;
 
 using var signals = new StopSignals();
 try
 {
     var command = ServerCommand.Parse(args);
     if (command.Verb == ServerVerb.Help) return await ServerCommand.PrintHelpAsync();
+    if (command.Verb == ServerVerb.Version) return await ServerCommand.PrintVersionAsync();
     var builder = ServerApplication.CreateBuilder(command);
     if (command.Verb == ServerVerb.Health) return await HealthProbe.RunAsync(builder.Configuration);
 
     using var reload = command.Verb == ServerVerb.Serve ? new ReloadSignal() : null;
     builder.Services.AddSingleton(signals).AddSingleton<IHostLifetime, SignalLifetime>();
-    await using var app = builder.BuildServer();
+    // Standard output of the other verbs has their own lines only. A check creates no file of a log either.
+    if (command.Verb == ServerVerb.Check) builder.Services.AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance);
+    await using var app = builder.BuildServer(command.Verb == ServerVerb.Serve ? null : LoggingSetup.StandardError);
     if (command.Verb == ServerVerb.Check) return await ConfigurationCheck.RunAsync(app.Services);
     if (command.Verb == ServerVerb.VerifyFiles) return await FileVerification.RunAsync(app.Services);
     if (command.BackupTarget is { } target) return await RecordBackup.RunAsync(app.Services, target);
+    StartLog.Write(app);
     app.MapAdmin();
     if (reload is not null) reload.Requested = app.Services.GetRequiredService<PerchStatus>().ReloadConfiguration;
     await app.RunAsync();

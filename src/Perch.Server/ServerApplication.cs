@@ -1,5 +1,6 @@
 using Perch.Protocols;
 using Perch.Server.Admin;
+using Perch.Server.Configuration;
 using Perch.Server.Logging;
 using Perch.Server.Telemetry;
 using Serilog.Core;
@@ -31,9 +32,14 @@ internal static class ServerApplication
     {
         builder.Services.AddPerchLogging(builder.Configuration, console);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Configure(builder.Configuration.GetSection("Kestrel"));
+            KestrelLimits.Read(builder.Configuration, kestrel.Limits, []);
+        });
         builder.Services.AddRoutingCore();
         var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
+        builder.Services.AddConfigurationRules();
         builder.Services.AddSingleton<RecordStream>();
         builder.Services.AddPerchTelemetry(builder.Configuration);
         configure?.Invoke(perch);

@@ -15,6 +15,9 @@ internal enum ServerVerb
     /// <summary><c>--verify-files</c>: compare every stored file with its hash.</summary>
     VerifyFiles,
 
+    /// <summary><c>--version</c>.</summary>
+    Version,
+
     /// <summary><c>--backup</c>: copy the database of the records.</summary>
     Backup,
 
@@ -34,12 +37,14 @@ internal sealed record ServerCommand(
     private const string Backup = "--backup";
 
     private const string Usage = """
-        perch-server [--check | --health | --verify-files | --backup FILE | --help] [--contentRoot FOLDER] [--environment NAME] [--SECTION:KEY=VALUE ...]
+        perch-server [--check | --health | --verify-files | --backup FILE | --version | --help] [--contentRoot FOLDER]
+                     [--environment NAME] [--SECTION:KEY=VALUE ...]
           (nothing)      serve the endpoints of appsettings.json until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads it again
           --check        validate the configuration and print the plan; bind nothing
           --health       ask the server that runs on this machine whether it is ready
           --verify-files read every stored file and compare it with its hash; the server may run meanwhile
           --backup FILE  copy the database of the records (SQLite) to a new file; the server may run meanwhile
+          --version      print the version
           --contentRoot  the folder that has appsettings.json (default: the current one, else the executable's)
           --environment  the name of the file that is laid over it, appsettings.NAME.json (default: Production)
           --SECTION:KEY  sets one key of the configuration, for example --Perch:Endpoints:echo:Port=26000
@@ -52,6 +57,7 @@ internal sealed record ServerCommand(
         ["--check"] = ServerVerb.Check,
         ["--health"] = ServerVerb.Health,
         ["--verify-files"] = ServerVerb.VerifyFiles,
+        ["--version"] = ServerVerb.Version,
         ["--help"] = ServerVerb.Help,
         ["-h"] = ServerVerb.Help,
     };
@@ -74,6 +80,12 @@ internal sealed record ServerCommand(
     public static async Task<int> PrintHelpAsync()
     {
         await Console.Out.WriteLineAsync(Usage);
+        return ExitCode.Stopped;
+    }
+
+    public static async Task<int> PrintVersionAsync()
+    {
+        await Console.Out.WriteLineAsync($"perch-server {ServerVersion.Text}");
         return ExitCode.Stopped;
     }
 

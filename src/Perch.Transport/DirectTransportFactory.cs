@@ -60,7 +60,7 @@ public sealed class DirectTransportFactory : IConnectionListenerFactory, IConnec
             if (socket.LocalEndPoint is IPEndPoint)
             {
                 socket.NoDelay = options.NoDelay;
-                if (options.KeepAlive is { } keepAlive) keepAlive.Set(socket);
+                if (options.KeepAlive is { } keepAlive) KeepAlive.Set(socket, keepAlive);
             }
 
             socket.Blocking = false;

@@ -30,12 +30,20 @@ public sealed record KeepAlive
         }
     } = 4;
 
-    internal void Set(Socket socket)
+    /// <summary>Sets the options of a socket. Connections inherit those of the listening socket that accepts them.</summary>
+    /// <param name="socket">A TCP socket.</param>
+    /// <param name="keepAlive">The options; null turns keep-alive off.</param>
+    /// <exception cref="ObjectDisposedException">The socket is closed.</exception>
+    public static void Set(Socket socket, KeepAlive? keepAlive)
     {
-        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, (int)Time.TotalSeconds);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, (int)Interval.TotalSeconds);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, Count);
+        if (keepAlive is not null)
+        {
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, (int)keepAlive.Time.TotalSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, (int)keepAlive.Interval.TotalSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, keepAlive.Count);
+        }
+
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, keepAlive is not null);
     }
 
     private static TimeSpan Seconds(TimeSpan value) => value >= TimeSpan.FromSeconds(1) && value <= Longest && value.Ticks % TimeSpan.TicksPerSecond == 0

@@ -61,6 +61,7 @@ public sealed class PerchBuilder
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         Services.AddSingleton(new SectionDescriptor(name, typeof(TOptions)));
+        Services.AddSingleton(new RestartKey($"Perch:{name}"));
         Services.AddSingleton(services => (TOptions)services.GetRequiredService<PerchConfigReader>().ReadSection(name));
         return this;
     }

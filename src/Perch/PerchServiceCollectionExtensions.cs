@@ -35,12 +35,15 @@ public static class PerchServiceCollectionExtensions
         services.AddSingleton<PipelineServices>();
         services.AddSingleton<EndpointServerFactory>();
         services.AddSingleton<ConfigurationStatus>();
+        services.AddSingleton(new RestartKey($"Perch:{nameof(PerchSettings.Loops)}"));
+        services.TryAddSingleton(s => ActivatorUtilities.CreateInstance<AppliedConfiguration>(s, configuration));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<PerchConfigReader>(s, configuration));
         services.AddScoped<EndpointScope>();
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<EndpointManager>(s, configuration));
         services.AddHostedService(s => s.GetRequiredService<EndpointManager>());
         services.AddSingleton(s => new PerchStatus(
-            s.GetRequiredService<EndpointManager>(), s.GetRequiredService<ConnectionRegistry>(), s.GetRequiredService<ConfigurationStatus>(),
+            s.GetRequiredService<EndpointManager>(), s.GetRequiredService<ConnectionRegistry>(),
+            s.GetRequiredService<ConfigurationStatus>(), s.GetRequiredService<AppliedConfiguration>(),
             s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<TimeProvider>(), s.GetService<ConfigurationFileWatcher>()));
         services.AddHealthChecks()
             .AddCheck<EndpointsHealthCheck>("endpoints")

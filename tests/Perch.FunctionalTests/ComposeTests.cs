@@ -22,6 +22,20 @@ public sealed partial class ComposeTests
         Assert.Equal(served.Order(), published.Select(p => (p.Container, p.Transport)).Order());
     }
 
+    [Fact]
+    public void Container_DocumentedLogPath_IsWritable()
+    {
+        var documented = LogPath().Match(File.ReadAllText(Repository.PathOf("docs/operations.md")));
+        Assert.True(documented.Success, "operations.md has an example of a log file");
+        var folder = documented.Groups["folder"].Value;
+
+        var image = File.ReadAllText(Repository.PathOf("Dockerfile"));
+        Assert.Contains($"COPY --from=build --chown=$APP_UID:$APP_UID /image/{folder} ./{folder}\n", image, StringComparison.Ordinal);
+        // The root of the compose file's container is read-only.
+        var service = PerchService().Match(File.ReadAllText(Repository.PathOf("docker-compose.yml"))).Value;
+        Assert.Contains($":/app/{folder}\n", service, StringComparison.Ordinal);
+    }
+
     private static List<(string Address, int Host, int Container, string Transport)> Published(string compose)
     {
         var service = PerchService().Match(compose);
@@ -36,6 +50,9 @@ public sealed partial class ComposeTests
     /// <summary>From <c>  perch:</c> to the next key that stands no deeper.</summary>
     [GeneratedRegex(@"^  perch:\n(?:(?:    .*)?\n)+", RegexOptions.Multiline, 1000)]
     private static partial Regex PerchService();
+
+    [GeneratedRegex(@"""Name"": ""File"", ""Args"": \{ ""path"": ""(?<folder>\w+)/", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex LogPath();
 
     [GeneratedRegex(@"^\s+- ""(?:(?<address>[\d.]+):)?(?<host>\d+):(?<container>\d+)(?:/(?<transport>\w+))?""", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Port();

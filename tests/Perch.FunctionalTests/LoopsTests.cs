@@ -47,7 +47,8 @@ public sealed class LoopsTests
         host.Folder.Write(settings.Without("marker").ToString());
         await Poll.UntilAsync(async () => (await host.Admin.GetEndpointsAsync()).Count == 1, () => "the next edit is applied");
 
-        const string Line = "Perch:Loops is 2 now, and applies at the next start; until then it stays 1";
+        const string Line = "Perch:Loops has changed and applies at the next start";
+        await Poll.UntilAsync(() => host.Log.Contains(Line, StringComparison.Ordinal), () => host.Log);
         Assert.Single(host.Log.Split('\n'), line => line.Contains(Line, StringComparison.Ordinal));
     }
 

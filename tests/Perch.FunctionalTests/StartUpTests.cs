@@ -55,6 +55,49 @@ public sealed class StartUpTests
     }
 
     [Fact]
+    public async Task Check_StoresThatLog_PrintsItsOwnLinesOnly()
+    {
+        using var folder = new ServerFolder(new ServerSettings { Log = "Debug" }
+            .With("record", """{ "Port": 0, "Protocol": "record" }""")
+            .With("files", """{ "Port": 0, "Protocol": "files" }"""));
+        var ended = await ServerProcess.RunAsync(folder, "--check");
+
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
+        Assert.Equal(
+            "files\tfiles\ttcp 127.0.0.1:0\nrecord\trecord\ttcp 127.0.0.1:0\nThe configuration is valid: 2 endpoints.", ended.Output);
+    }
+
+    [Fact]
+    public async Task VerifyFiles_StoresThatLog_PrintsItsOwnLinesOnly()
+    {
+        using var folder = new ServerFolder(new ServerSettings { Log = "Verbose" }.With("files", """{ "Port": 0, "Protocol": "files" }"""));
+        var ended = await ServerProcess.RunAsync(folder, "--verify-files");
+
+        Assert.Equal((0, "0 entries, 0 faults."), (ended.ExitCode, ended.Output));
+    }
+
+    [Fact]
+    public async Task Version_Always_IsOneLine()
+    {
+        var ended = await ServerProcess.RunAsync(Path.GetTempPath(), "--version");
+
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Errors));
+        Assert.Matches(@"^perch-server \d+\.\d+\.\d+\S*$", ended.Output);
+    }
+
+    [Fact]
+    public async Task Start_Always_BeginsWithVersionContentRootAndFiles()
+    {
+        using var folder = new ServerFolder(new ServerSettings());
+        File.WriteAllText(Path.Combine(folder.Root, "appsettings.Staging.json"), "{}");
+        await using var server = await ServerProcess.StartAsync(folder, "--environment", "Staging");
+
+        Assert.Matches(
+            $@"^\[\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d INF\] perch-server \d\S* starts: content root {folder.Root}, "
+            + $@"configuration {folder.File}, {folder.Root}/appsettings\.Staging\.json\n", server.Output);
+    }
+
+    [Fact]
     public async Task Start_NoFileAnywhere_Exits2AndSaysWhereItLooked()
     {
         using var folder = new ServerFolder();

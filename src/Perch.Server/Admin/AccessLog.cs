@@ -11,8 +11,11 @@ namespace Perch.Server.Admin;
 /// refused request. Refused requests get one line per second at most, which states the number of the others. A line contains neither
 /// the query string nor a header.
 /// </summary>
-internal sealed class AccessLog(TimeProvider time)
+internal sealed class AccessLog(TimeProvider time, Microsoft.Extensions.Logging.ILogger levels)
 {
+    /// <summary>The level of a line that is not written.</summary>
+    private const LogEventLevel Suppressed = LogEventLevel.Verbose;
+
     private const string Template = "{Method} {Path} of {Client} was answered {StatusCode} after {Elapsed:0.0} ms ({Held} further refusals)";
 
     private const int MaxPathChars = 256;
@@ -21,8 +24,12 @@ internal sealed class AccessLog(TimeProvider time)
 
     public static void Use(WebApplication app)
     {
-        var log = new AccessLog(app.Services.GetRequiredService<TimeProvider>());
-        app.UseSerilogRequestLogging(options => log.Configure(options, app.Services.GetRequiredService<Serilog.ILogger>()));
+        var services = app.Services;
+        var levels = services.GetRequiredService<ILoggerFactory>().CreateLogger("Serilog.AspNetCore.RequestLoggingMiddleware");
+        var log = new AccessLog(services.GetRequiredService<TimeProvider>(), levels);
+        var logger = new LoggerConfiguration().MinimumLevel.Debug()
+            .WriteTo.Logger(services.GetRequiredService<Serilog.ILogger>(), attemptDispose: false).CreateLogger();
+        app.UseSerilogRequestLogging(options => log.Configure(options, logger));
     }
 
     private void Configure(RequestLoggingOptions options, Serilog.ILogger logger)
@@ -46,9 +53,14 @@ internal sealed class AccessLog(TimeProvider time)
         if (exception is not null)
             return LogEventLevel.Error;
         if (context.Response.StatusCode is not (StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden))
-            return IsProbe(context.Request.Path) ? LogEventLevel.Debug : LogEventLevel.Information;
-        if (!_refusals.TryPass(out var held))
-            return LogEventLevel.Verbose;
+        {
+            if (IsProbe(context.Request.Path))
+                return levels.IsEnabled(LogLevel.Debug) ? LogEventLevel.Debug : Suppressed;
+            return levels.IsEnabled(LogLevel.Information) ? LogEventLevel.Information : Suppressed;
+        }
+
+        if (!levels.IsEnabled(LogLevel.Warning) || !_refusals.TryPass(out var held))
+            return Suppressed;
         context.Items[this] = held;
         return LogEventLevel.Warning;
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Perch.Configuration;
 
 namespace Perch.Server.Admin;
 
@@ -8,7 +9,7 @@ namespace Perch.Server.Admin;
 /// Lets a request through that comes from this machine, or has the key <c>Admin:ApiKey</c> as <c>Authorization: Bearer</c>
 /// or <c>X-Api-Key</c>. A request that names a foreign host, or that a proxy has forwarded, is not this machine's own.
 /// </summary>
-internal sealed class AdminAccessFilter(IConfiguration configuration) : IEndpointFilter
+internal sealed class AdminAccessFilter(AppliedConfiguration configuration) : IEndpointFilter
 {
     private const string Bearer = "Bearer ";
 

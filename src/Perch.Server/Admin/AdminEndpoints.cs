@@ -41,6 +41,7 @@ internal static class AdminEndpoints
             Checks = report.Entries.ToDictionary(e => e.Key, e => new { e.Value.Status, e.Value.Description }),
             Endpoints = status.Endpoints.ToLookup(e => e.Name).Select(named => named.MaxBy(e => e.State == Endpoints.EndpointState.Listening)),
             status.ConfigurationFaults,
+            status.PendingKeys,
         }, Json, context.RequestAborted);
     }
 }

@@ -1,7 +1,9 @@
+using Perch.Configuration;
+
 namespace Perch.Server.Admin;
 
 /// <summary>Lets a request through that has the key <c>Admin:ApiKey</c>, also one from this machine: what changes something needs it.</summary>
-internal sealed class AdminKeyFilter(IConfiguration configuration) : IEndpointFilter
+internal sealed class AdminKeyFilter(AppliedConfiguration configuration) : IEndpointFilter
 {
     public ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {

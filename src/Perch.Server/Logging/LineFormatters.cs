@@ -2,19 +2,32 @@ using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Formatting.Display;
 using Serilog.Formatting.Json;
+using Serilog.Parsing;
 
 namespace Perch.Server.Logging;
 
-/// <summary><c>[12:34:56 INF] message</c>, for a traced connection <c>, trace</c> and its id; then the exception, indented.</summary>
+/// <summary>
+/// <c>[2026-01-31 12:34:56 INF] message</c>, then <c>, connection</c> and the id if the line is of a connection and the message does not
+/// contain the id, <c>, trace</c> and the id if the connection is traced; then the exception, indented.
+/// </summary>
 internal sealed class TextLineFormatter : ITextFormatter
 {
-    private readonly MessageTemplateTextFormatter _line = new("[{Timestamp:HH:mm:ss} {Level:u3}] {Message:l}");
+    private const string ConnectionId = "ConnectionId";
+
+    private readonly MessageTemplateTextFormatter _line = new("[{Timestamp:yyyy-MM-dd HH:mm:ss} {Level:u3}] {Message:l}");
 
     public void Format(LogEvent logEvent, TextWriter output)
     {
         using var line = new StringWriter();
         _line.Format(logEvent, line);
         ControlCharacters.WriteEscaped(output, line.ToString());
+        if (logEvent.Properties.TryGetValue(ConnectionId, out var value) && value is ScalarValue { Value: string connection }
+            && !IsInMessage(logEvent))
+        {
+            output.Write(", connection ");
+            ControlCharacters.WriteEscaped(output, connection);
+        }
+
         // The lines of connections. ASP.NET Core gives every admin request a trace id too, whether it is exported or not.
         if (logEvent.TraceId is { } trace && logEvent.Properties.ContainsKey("Peer"))
             output.Write($", trace {trace.ToHexString()}");
@@ -30,6 +43,9 @@ internal sealed class TextLineFormatter : ITextFormatter
             output.Write('\n');
         }
     }
+
+    private static bool IsInMessage(LogEvent logEvent) =>
+        logEvent.MessageTemplate.Tokens.OfType<PropertyToken>().Any(token => token.PropertyName == ConnectionId);
 }
 
 /// <summary>One JSON object a line (JSON Lines), with the time in UTC.</summary>

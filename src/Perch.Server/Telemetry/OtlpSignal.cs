@@ -1,12 +1,11 @@
 using OpenTelemetry.Exporter;
-using Perch.Configuration;
 
 namespace Perch.Server.Telemetry;
 
 /// <summary>
 /// The OTLP export of one signal: <c>METRICS</c>, <c>TRACES</c> or <c>LOGS</c>. A key <c>OTEL_EXPORTER_OTLP_{signal}_X</c> overrides
 /// <c>OTEL_EXPORTER_OTLP_X</c> (OpenTelemetry specification, "OpenTelemetry Protocol Exporter"). The SDK reads the general keys
-/// itself, but reads the keys of a signal only if it exports all signals.
+/// itself, but reads the keys of a signal only if it exports all signals. <see cref="Configuration.OtlpRule"/> checks the values.
 /// </summary>
 internal sealed class OtlpSignal
 {
@@ -15,15 +14,11 @@ internal sealed class OtlpSignal
     private readonly IConfiguration _configuration;
     private readonly string _prefix;
 
-    /// <exception cref="PerchConfigurationException">The endpoint is not an http or https URL, or the protocol is not known.</exception>
     public OtlpSignal(IConfiguration configuration, string signal)
     {
         (_configuration, _prefix) = (configuration, $"{General}{signal}_");
         Name = signal.ToLowerInvariant();
-        var hasEndpoint = HasEndpoint(General + "ENDPOINT") | HasEndpoint(_prefix + "ENDPOINT");
-        ValidateProtocol(General + "PROTOCOL");
-        ValidateProtocol(_prefix + "PROTOCOL");
-        IsExported = hasEndpoint && Value($"OTEL_{signal}_EXPORTER") != "none";
+        IsExported = (Value(General + "ENDPOINT") ?? Value(_prefix + "ENDPOINT")) is not null && Value($"OTEL_{signal}_EXPORTER") != "none";
     }
 
     /// <summary>Name of the exporter's options, and label of the signal's metrics: <c>metrics</c>, <c>traces</c> or <c>logs</c>.</summary>
@@ -37,8 +32,8 @@ internal sealed class OtlpSignal
     {
         if (Value(_prefix + "PROTOCOL") is { } protocol)
             options.Protocol = protocol == "grpc" ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf;
-        if (Value(_prefix + "ENDPOINT") is { } endpoint)
-            options.Endpoint = new(endpoint);
+        if (Uri.TryCreate(Value(_prefix + "ENDPOINT"), UriKind.Absolute, out var endpoint))
+            options.Endpoint = endpoint;
         if (Value(_prefix + "HEADERS") is { } headers)
             options.Headers = headers;
         if (int.TryParse(Value(_prefix + "TIMEOUT"), out var milliseconds))
@@ -48,22 +43,4 @@ internal sealed class OtlpSignal
     }
 
     private string? Value(string key) => _configuration[key] is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
-
-    // The SDK replaces an endpoint or a protocol that it cannot parse with its default, without a message.
-    private bool HasEndpoint(string key)
-    {
-        if (Value(key) is not { } value)
-            return false;
-        if (!Uri.TryCreate(value, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
-            throw Fault(key, $"'{value}' is not a URL", "Write a URL such as http://collector:4317, or leave it empty");
-        return true;
-    }
-
-    private void ValidateProtocol(string key)
-    {
-        if (Value(key) is { } value and not ("grpc" or "http/protobuf"))
-            throw Fault(key, $"'{value}' is not a known protocol", "Write grpc or http/protobuf, or leave it empty");
-    }
-
-    private static PerchConfigurationException Fault(string key, string problem, string cure) => new([new(key, problem, cure)]);
 }

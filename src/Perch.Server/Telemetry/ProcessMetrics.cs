@@ -15,7 +15,7 @@ internal sealed class ProcessMetrics
 
     // The names come out as Prometheus's own client libraries have them (process_open_fds, process_start_time_seconds), so
     // that common dashboards and alerts find them; OpenTelemetry's process.*.count would fail promtool's check.
-    public ProcessMetrics(IMeterFactory factory, LogBuffer? logBuffer = null)
+    public ProcessMetrics(IMeterFactory factory, LogBuffer? logBuffer = null, SinkFailures? sinkFailures = null)
     {
         var meter = factory.Create(MeterName);
         var startTime = StartTime();
@@ -25,6 +25,12 @@ internal sealed class ProcessMetrics
             meter.CreateObservableCounter("perch.log.dropped", () => logBuffer.Dropped, "{line}",
                 "Log lines that the console was too slow to take.");
         }
+        if (sinkFailures is not null)
+        {
+            meter.CreateObservableCounter("perch.log.failures", () => sinkFailures.Count, "{failure}",
+                "Failures of the log's sinks, such as a file on a full disk.");
+        }
+
         meter.CreateObservableGauge("dotnet.thread_pool.threads", () => ThreadPool.ThreadCount, "{thread}", "Number of thread pool threads.");
         meter.CreateObservableGauge("dotnet.thread_pool.queue.length", () => ThreadPool.PendingWorkItemCount, "{work_item}",
             "Number of work items that wait for a thread pool thread.");

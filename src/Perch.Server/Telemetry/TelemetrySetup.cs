@@ -1,12 +1,10 @@
 using System.Diagnostics.Metrics;
-using System.Reflection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OpenTelemetry;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
-using Perch.Configuration;
 
 namespace Perch.Server.Telemetry;
 
@@ -36,7 +34,6 @@ internal static class TelemetrySetup
     /// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> or the key of the signal (<c>OTEL_EXPORTER_OTLP_TRACES_ENDPOINT</c>) is set. Without
     /// an exporter no activity source has a listener, and no log line is copied.
     /// </summary>
-    /// <exception cref="PerchConfigurationException">A key of the OTLP exporter has a value that is not valid.</exception>
     public static IServiceCollection AddPerchTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddMetrics();
@@ -72,13 +69,17 @@ internal static class TelemetrySetup
         if (traces.IsExported)
             telemetry.WithTracing(builder => builder.AddSource(ActivitySources).AddOtlpExporter(traces.Name, traces.Configure));
         if (logs.IsExported)
-            telemetry.WithLogging(builder => builder.AddOtlpExporter(logs.Name, logs.Configure), options => options.IncludeFormattedMessage = true);
+        {
+            telemetry.WithLogging(
+                builder => builder.AddProcessor(new ConnectionLogProcessor()).AddOtlpExporter(logs.Name, logs.Configure),
+                options => options.IncludeFormattedMessage = true);
+        }
     }
 
     // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last, so that they override what the program says of itself.
     private static void ConfigureResource(ResourceBuilder resource) => resource
         .Clear()
-        .AddService("perch", serviceVersion: Version())
+        .AddService("perch", serviceVersion: ServerVersion.Text)
         .AddTelemetrySdk()
         .AddEnvironmentVariableDetector();
 
@@ -101,8 +102,4 @@ internal static class TelemetrySetup
             _ => instrument is Histogram<double> { Unit: "s", Meter.Name: "Perch" } ? MessageSeconds : null,
         };
     }
-
-    // Without the commit that the build appends after a plus sign.
-    private static string? Version() =>
-        typeof(TelemetrySetup).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
 }

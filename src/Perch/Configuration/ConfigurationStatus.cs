@@ -6,8 +6,11 @@ public sealed class ConfigurationStatus
     private volatile IReadOnlyList<ConfigFault> _unreadable = [];
     private volatile IReadOnlyList<ConfigFault> _rejected = [];
 
-    /// <summary>What is wrong with the files as they stand; empty where they were applied.</summary>
-    public IReadOnlyList<ConfigFault> Faults => [.. _unreadable, .. _rejected];
+    /// <summary>
+    /// The faults of the files as they stand; empty if the files were applied. The faults of a content that was read before are not
+    /// among them while a file is missing or is not JSON.
+    /// </summary>
+    public IReadOnlyList<ConfigFault> Faults => _unreadable is { Count: > 0 } unreadable ? unreadable : _rejected;
 
     /// <summary>Set by the file watcher: a file is no JSON, or cannot be read.</summary>
     internal void SetUnreadable(params IReadOnlyList<ConfigFault> faults) => _unreadable = faults;

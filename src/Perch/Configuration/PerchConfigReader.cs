@@ -6,9 +6,10 @@ using Perch.Endpoints;
 
 namespace Perch.Configuration;
 
-/// <summary>Reads the <c>Perch</c> section whole, with every fault that is in it.</summary>
+/// <summary>Reads the <c>Perch</c> section whole, with every fault that is in it and in the sections that the rules check.</summary>
 internal sealed class PerchConfigReader(
-    IConfiguration configuration, ProtocolRegistry protocols, IHostEnvironment environment, IEnumerable<SectionDescriptor> sections)
+    IConfiguration configuration, ProtocolRegistry protocols, IHostEnvironment environment, IEnumerable<SectionDescriptor> sections,
+    IEnumerable<IConfigurationRule> rules)
 {
     /// <summary>The longest path that fits sockaddr_un (unix(7)), less its terminating NUL.</summary>
     private const int MaxUnixPathBytes = 107;
@@ -36,6 +37,8 @@ internal sealed class PerchConfigReader(
         }
 
         AddDuplicates(endpoints.Values, section, faults);
+        foreach (var rule in rules)
+            rule.Check(configuration, endpoints.Values, faults);
         if (faults.Count > 0) throw new PerchConfigurationException([.. faults.Distinct()]);
         return new(endpoints, settings.Shutdown, settings.Loops);
     }
@@ -57,7 +60,8 @@ internal sealed class PerchConfigReader(
         var settings = new EndpointSettings();
         binder.Read(section, settings, nameof(EndpointConfig.Guards), nameof(EndpointConfig.Options));
         // Defaults with faults are reported where they stand, not at every endpoint that inherits them.
-        var guards = defaultsAreFaulty ? new() : perch.Defaults.Guards with { };
+        var defaults = defaultsAreFaulty ? new() : perch.Defaults.Guards;
+        var guards = defaults with { KeepAlive = defaults.KeepAlive with { } };
         binder.Read(section.GetSection(nameof(EndpointConfig.Guards)), guards);
         var protocol = FindProtocol(section, settings, faults);
         var listen = ReadAddress(section, settings, perch, faults);
@@ -133,7 +137,7 @@ internal sealed class PerchConfigReader(
         var seen = new List<EndpointConfig>();
         foreach (var endpoint in endpoints)
         {
-            var first = seen.Find(other => Overlap(other.Listen, endpoint.Listen));
+            var first = seen.Find(other => other.Listen.Overlaps(endpoint.Listen));
             if (first is null) seen.Add(endpoint);
             else if (endpoint.Listen.UnixSocket is { } path)
                 faults.Add(new($"{section.Path}:Endpoints:{endpoint.Name}:UnixSocket", $"'{path}' is the socket of endpoint '{first.Name}' too", "Give each endpoint a socket of its own"));
@@ -141,16 +145,6 @@ internal sealed class PerchConfigReader(
                 faults.Add(new($"{section.Path}:Endpoints:{endpoint.Name}:Port", $"{endpoint.Listen.Port} is the port of endpoint '{first.Name}' too", "Give each endpoint a port or an address of its own"));
         }
     }
-
-    private static bool Overlap(ListenAddress a, ListenAddress b)
-    {
-        if (a.UnixSocket is not null || b.UnixSocket is not null) return a.UnixSocket == b.UnixSocket;
-        return a.Port != 0 && a.Port == b.Port && a.Transport == b.Transport && (a.Address!.Equals(b.Address) || Covers(a.Address, b.Address!) || Covers(b.Address!, a.Address));
-    }
-
-    /// <remarks><c>::</c> is bound for both families.</remarks>
-    private static bool Covers(IPAddress any, IPAddress other) =>
-        any.Equals(IPAddress.IPv6Any) || (any.Equals(IPAddress.Any) && other.AddressFamily == any.AddressFamily);
 
     private static string Flatten(IConfigurationSection section) => string.Join('\n',
         section.AsEnumerable(makePathsRelative: true).Where(p => p.Value is not null)

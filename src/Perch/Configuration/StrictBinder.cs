@@ -26,8 +26,9 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
 
         foreach (var child in section.GetChildren())
         {
+            if (elsewhere.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) continue;
             if (properties.TryGetValue(child.Key, out var property)) ReadProperty(child, target, property);
-            else if (!elsewhere.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) AddUnknown(child, [.. properties.Keys, .. elsewhere]);
+            else AddUnknown(child, properties.Keys.Union(elsewhere));
         }
 
         Validate(section, target);
@@ -52,9 +53,23 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
         if (section.Value is not { } text || section.GetChildren().Any())
             faults.Add(new(section.Path, "is a section, not a value", $"Write {Kind(type)}"));
         else if (TryConvert(text, type, out var value))
-            property.SetValue(target, value);
+            SetValue(section, target, property, value);
         else
             faults.Add(new(section.Path, $"'{text}' is not {Kind(type)}", Cure(type)));
+    }
+
+    private void SetValue(IConfigurationSection section, object target, PropertyInfo property, object? value)
+    {
+        try
+        {
+            property.SetValue(target, value);
+        }
+        catch (TargetInvocationException exception) when (exception.InnerException is ArgumentException refused)
+        {
+            // The first line, without the name of the setter's parameter.
+            var cure = refused.Message.Split('\n')[0].Replace(" (Parameter 'value')", "", StringComparison.Ordinal).Trim();
+            faults.Add(new(section.Path, $"{value} is out of range", cure));
+        }
     }
 
     /// <summary>A list, or the one text that would be its only entry.</summary>
@@ -81,7 +96,7 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
             var key = member is null ? section.Path : ConfigurationPath.Combine(section.Path, member);
             var range = member is null ? null : target.GetType().GetProperty(member)?.GetCustomAttribute<RangeAttribute>();
             var value = member is null ? null : target.GetType().GetProperty(member)?.GetValue(target);
-            faults.Add(range is null
+            faults.Add(range is null || range.IsValid(value)
                 ? new(key, result.ErrorMessage ?? "is not valid", "Correct the value")
                 : new(key, $"{value} is out of range", $"Write a value between {range.Minimum} and {range.Maximum}"));
         }

@@ -24,9 +24,17 @@ internal sealed class AdmissionMiddleware(ConnectionRegistry registry, int total
 
     private bool TryAdmit(ConnectionState state)
     {
-        if (!registry.TryAdmit(totalCap)) return false;
+        if (!registry.TryAdmit(totalCap))
+        {
+            state.RejectedBy = Cap.Total;
+            return false;
+        }
+
         state.IsAdmitted = state.Traffic.TryAdmit(guards.MaxConnections);
-        if (!state.IsAdmitted) registry.Release();
-        return state.IsAdmitted;
+        if (state.IsAdmitted)
+            return true;
+        registry.Release();
+        state.RejectedBy = Cap.Endpoint;
+        return false;
     }
 }

@@ -132,6 +132,9 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
     /// <summary>Counted against the caps.</summary>
     public bool IsAdmitted { get; set; }
 
+    /// <summary>The cap that has rejected it.</summary>
+    public Cap RejectedBy { get; set; }
+
     /// <summary>
     /// The connection's span; null without a listener. It is one of the connection's features, so that a connection without a span has
     /// no field for it. Set at most once, before the pipeline runs.
@@ -151,7 +154,12 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
 
     void IHandlerPeer.CountMessages(int count) => Messages += count;
 
-    void IHandlerPeer.SetOutcome(ConnectionOutcome outcome) => TrySetOutcome(outcome);
+    void IHandlerPeer.SetOutcome(ConnectionOutcome outcome)
+    {
+        // Of the handlers only a blocking one rejects, for want of a thread.
+        if (TrySetOutcome(outcome) && outcome == ConnectionOutcome.Rejected)
+            RejectedBy = Cap.Threads;
+    }
 
     /// <returns>The state that the pipeline has given a connection; null outside the host.</returns>
     public static ConnectionState? Of(ConnectionContext connection) => connection.Features.Get<IPerchConnectionFeature>() as ConnectionState;

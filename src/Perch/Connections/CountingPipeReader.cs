@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Connections;
 
 namespace Perch.Connections;
 
@@ -47,6 +49,11 @@ internal sealed class CountingPipeReader(PipeReader inner, CountedProgress progr
         try
         {
             return Count(await read);
+        }
+        catch (SocketException exception)
+        {
+            // Kestrel's transport lets some errors of the network through as they are, such as that of a peer that answers no probe.
+            throw new ConnectionResetException(exception.Message, exception);
         }
         finally
         {

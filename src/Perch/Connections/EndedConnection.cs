@@ -11,6 +11,7 @@ namespace Perch.Connections;
 /// <param name="BytesSent">Bytes that the handler wrote.</param>
 /// <param name="Messages">Messages handled.</param>
 /// <param name="Outcome">Why it ended.</param>
+/// <param name="Reason">The cap that rejected it, such as <c>MaxConnections</c>; null for other outcomes than <c>Rejected</c>.</param>
 public sealed record EndedConnection(
     string Id, string Endpoint, string Protocol, string Peer, DateTimeOffset StartedAt, TimeSpan Duration,
-    long BytesReceived, long BytesSent, long Messages, ConnectionOutcome Outcome);
+    long BytesReceived, long BytesSent, long Messages, ConnectionOutcome Outcome, string? Reason = null);

@@ -50,6 +50,12 @@ internal sealed partial class OutcomeMiddleware(
         services.Metrics.ConnectionEnded(ended);
         var level = LevelOf(ended.Outcome);
         if (!services.Logger.IsEnabled(level) || (logging == ConnectionLogging.None && level < LogLevel.Warning)) return;
+        if (ended.Reason is { } reason)
+        {
+            Log.Rejected(services.Logger, ended.Id, ended.Endpoint, ended.Protocol, ended.Peer, ended.Outcome, reason);
+            return;
+        }
+
         Log.Ended(services.Logger, level, ended.Id, ended.Endpoint, ended.Protocol, ended.Peer, ended.Outcome,
             ended.Duration.TotalSeconds, ended.BytesReceived, ended.BytesSent, ended.Messages);
     }
@@ -196,6 +202,12 @@ internal sealed partial class OutcomeMiddleware(
             + "{Seconds:0.000} s, {BytesReceived} bytes in, {BytesSent} bytes out, {Messages} messages")]
         public static partial void Ended(ILogger logger, LogLevel level, string connectionId, string endpoint, string protocol,
             string peer, ConnectionOutcome outcome, double seconds, long bytesReceived, long bytesSent, long messages);
+
+        [LoggerMessage(EventId = 2007, Level = LogLevel.Warning, EventName = "ConnectionRejected", Message =
+            "Connection {ConnectionId} was rejected: endpoint {Endpoint}, protocol {Protocol}, peer {Peer}, "
+            + "outcome {Outcome}, reason {Reason}")]
+        public static partial void Rejected(
+            ILogger logger, string connectionId, string endpoint, string protocol, string peer, ConnectionOutcome outcome, string reason);
 
         [LoggerMessage(2001, LogLevel.Error, "The handler of endpoint {Endpoint} ({Protocol}) threw", EventName = "HandlerFaulted")]
         public static partial void Faulted(ILogger logger, Exception exception, string endpoint, string protocol);

@@ -94,6 +94,11 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
 
     public Task Released => _released.Task;
 
+    public void Apply(GuardOptions guards)
+    {
+        // The receive loop reads the guards of UDP from the endpoint's settings.
+    }
+
     public int InHand => Volatile.Read(ref _inHand);
 
     public long KernelDrops => _channel.KernelDrops;

@@ -15,13 +15,17 @@ internal sealed class EndpointsHealthCheck(PerchStatus status) : IHealthCheck
     }
 }
 
-/// <summary>The configuration in the files is the one that runs.</summary>
+/// <summary>The configuration in the files has no faults. Keys that apply at the next start are named; they are not a fault.</summary>
 internal sealed class ConfigurationHealthCheck(PerchStatus status) : IHealthCheck
 {
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(status.ConfigurationFaults is { Count: > 0 } faults
-            ? HealthCheckResult.Unhealthy(string.Join(" ", faults))
-            : HealthCheckResult.Healthy("the files are applied"));
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        if (status.ConfigurationFaults is { Count: > 0 } faults)
+            return Task.FromResult(HealthCheckResult.Unhealthy(string.Join(" ", faults)));
+        return Task.FromResult(HealthCheckResult.Healthy(status.PendingKeys is { Count: > 0 } keys
+            ? $"the files are applied, except for keys that apply at the next start: {string.Join(", ", keys)}"
+            : "the files are applied"));
+    }
 }
 
 /// <summary>The host was not told to stop.</summary>

@@ -12,20 +12,28 @@ public sealed class PerchStatus
     private readonly EndpointManager _endpoints;
     private readonly ConnectionRegistry _connections;
     private readonly ConfigurationStatus _configuration;
+    private readonly AppliedConfiguration _applied;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly TimeProvider _time;
     private readonly ConfigurationFileWatcher? _files;
 
     internal PerchStatus(
-        EndpointManager endpoints, ConnectionRegistry connections, ConfigurationStatus configuration,
+        EndpointManager endpoints, ConnectionRegistry connections, ConfigurationStatus configuration, AppliedConfiguration applied,
         IHostApplicationLifetime lifetime, TimeProvider time, ConfigurationFileWatcher? files) =>
-        (_endpoints, _connections, _configuration, _lifetime, _time, _files) = (endpoints, connections, configuration, lifetime, time, files);
+        (_endpoints, _connections, _configuration, _applied, _lifetime, _time, _files) =
+            (endpoints, connections, configuration, applied, lifetime, time, files);
 
     /// <summary>Every endpoint, those that drain too, in the order of their names.</summary>
     public IReadOnlyList<EndpointStatus> Endpoints => _endpoints.Status();
 
     /// <summary>What is wrong with the configuration as it stands in the files; empty where it is the one that runs.</summary>
     public IReadOnlyList<ConfigFault> ConfigurationFaults => _configuration.Faults;
+
+    /// <summary>
+    /// The keys that were edited since the start and apply at the next one, such as <c>Perch:Records:Path</c>. A key leaves the list
+    /// when the edit is reverted.
+    /// </summary>
+    public IReadOnlyList<string> PendingKeys => _applied.PendingKeys;
 
     /// <summary>Whether the host was told to stop.</summary>
     public bool IsStopping => _endpoints.IsStopping || _lifetime.ApplicationStopping.IsCancellationRequested;

@@ -20,6 +20,7 @@ internal sealed partial class Endpoint : IDisposable
 
     private readonly EndpointServerFactory _servers;
     private readonly PipelineServices _services;
+    private readonly Action<Endpoint> _bound;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private volatile EndpointPipeline _pipeline;
@@ -29,8 +30,13 @@ internal sealed partial class Endpoint : IDisposable
     private TaskCompletionSource? _lastLeft;
     private int _served;
 
-    public Endpoint(EndpointPipeline pipeline, EndpointServerFactory servers, PipelineServices services)
+    /// <param name="pipeline">The first version of its settings.</param>
+    /// <param name="servers">Creates its server.</param>
+    /// <param name="services">Services of the host.</param>
+    /// <param name="bound">Called when the socket is bound, by the start or by a retry.</param>
+    public Endpoint(EndpointPipeline pipeline, EndpointServerFactory servers, PipelineServices services, Action<Endpoint> bound)
     {
+        _bound = bound;
         _pipeline = pipeline;
         _servers = servers;
         _services = services;
@@ -50,12 +56,14 @@ internal sealed partial class Endpoint : IDisposable
     /// <summary>The connections that this endpoint accepted; one of the same name that is bound anew has its own.</summary>
     private IEnumerable<ConnectionState> Connections => _services.Registry.Live().Where(c => ReferenceEquals(c.Owner, this));
 
+    /// <summary>The address, with the port that is bound if the configuration has 0.</summary>
+    public ListenAddress Address => _server?.Port is { } port ? Config.Listen with { Port = port } : Config.Listen;
+
     public EndpointStatus Status()
     {
         var (condition, config) = (_condition, Config);
-        var port = _server?.Port;
-        var address = port is null ? config.Listen : config.Listen with { Port = port.Value };
-        return new(config.Name, config.Protocol.Name, address.ToString(), port, condition.State, condition.Reason, condition.NextRetry, Count());
+        return new(config.Name, config.Protocol.Name, Address.ToString(), _server?.Port,
+            condition.State, condition.Reason, condition.NextRetry, Count());
     }
 
     /// <summary>Binds the socket; where that fails the endpoint is <see cref="EndpointState.Failed"/> and goes on trying.</summary>
@@ -69,6 +77,7 @@ internal sealed partial class Endpoint : IDisposable
     {
         var old = _pipeline;
         _pipeline = pipeline;
+        _server?.Apply(pipeline.Config.Guards);
         await old.RetireAsync();
         Log.Changed(_logger, Config.Name);
     }
@@ -126,10 +135,12 @@ internal sealed partial class Endpoint : IDisposable
         {
             _server = address.Transport == EndpointTransport.Udp
                 ? DatagramServer.Start(address, this, _services)
-                : await EndpointServer.StartAsync(address, new(Config.Name, ServeAsync, CountLoopHold, OnListenerChanged), _servers, cancellationToken);
+                : await EndpointServer.StartAsync(
+                    address, Config.Guards, new(Config.Name, ServeAsync, CountLoopHold, OnListenerChanged), _servers, cancellationToken);
+            // The settings may have changed since.
+            _server.Apply(Config.Guards);
             _condition = new(EndpointState.Listening);
             Log.Listening(_logger, Config.Name, Config.Protocol.Name, Status().Address);
-            return true;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -138,6 +149,9 @@ internal sealed partial class Endpoint : IDisposable
             Log.Failed(_logger, Config.Name, address.ToString(), reason, retryAfter.TotalSeconds);
             return false;
         }
+
+        _bound(this);
+        return true;
     }
 
     private async Task RetryAsync()

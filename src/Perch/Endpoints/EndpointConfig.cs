@@ -61,6 +61,15 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
         ? new IPEndPoint(Address!, Port)
         : new System.Net.Sockets.UnixDomainSocketEndPoint(UnixSocket);
 
+    /// <summary>Whether the two addresses cannot be bound at once. Port 0 overlaps with no port.</summary>
+    public bool Overlaps(ListenAddress other)
+    {
+        if (UnixSocket is not null || other.UnixSocket is not null)
+            return UnixSocket == other.UnixSocket;
+        return Port != 0 && Port == other.Port && Transport == other.Transport
+            && (Address!.Equals(other.Address) || Covers(Address, other.Address!) || Covers(other.Address!, Address));
+    }
+
     public bool Equals(ListenAddress? other) => other is not null
         && Equals(Address, other.Address) && Port == other.Port && UnixSocket == other.UnixSocket && Backlog == other.Backlog
         && Transport == other.Transport && SocketEngine == other.SocketEngine && Scheduling == other.Scheduling
@@ -72,4 +81,8 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
     public override string ToString() => UnixSocket is null
         ? $"{(Transport == EndpointTransport.Udp ? "udp" : "tcp")} {new IPEndPoint(Address!, Port)}"
         : $"unix {UnixSocket}";
+
+    /// <remarks><c>::</c> is bound for both families.</remarks>
+    private static bool Covers(IPAddress any, IPAddress other) =>
+        any.Equals(IPAddress.IPv6Any) || (any.Equals(IPAddress.Any) && other.AddressFamily == any.AddressFamily);
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -28,6 +27,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     private readonly IConfiguration _configuration;
     private readonly PerchConfigReader _reader;
     private readonly ConfigurationStatus _status;
+    private readonly AppliedConfiguration _applied;
     private readonly IServiceScopeFactory _scopes;
     private readonly EndpointServerFactory _servers;
     private readonly PipelineServices _services;
@@ -35,22 +35,20 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     private readonly ILogger<EndpointManager> _logger;
     private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Lock _lock = new();
-    private readonly Dictionary<string, Endpoint> _endpoints = new(StringComparer.OrdinalIgnoreCase);
-    private readonly Dictionary<Endpoint, Task> _draining = [];
+    private readonly EndpointSet _endpoints;
     private ShutdownOptions _shutdown = new();
-    private int _loops;
-    private int _configuredLoops;
     private IDisposable? _subscription;
     private Task _following = Task.CompletedTask;
 
     public EndpointManager(
-        IConfiguration configuration, PerchConfigReader reader, ConfigurationStatus status, IServiceScopeFactory scopes,
-        EndpointServerFactory servers, PipelineServices services, IOptions<HostOptions> host, ILogger<EndpointManager> logger)
+        IConfiguration configuration, PerchConfigReader reader, ConfigurationStatus status, AppliedConfiguration applied,
+        IServiceScopeFactory scopes, EndpointServerFactory servers, PipelineServices services, IOptions<HostOptions> host,
+        ILogger<EndpointManager> logger)
     {
-        (_configuration, _reader, _status, _scopes, _servers, _services, _host, _logger) =
-            (configuration, reader, status, scopes, servers, services, host.Value, logger);
-        services.Metrics.ObserveEndpointStates(MeasureStates);
+        (_configuration, _reader, _status, _applied, _scopes, _servers, _services, _host, _logger) =
+            (configuration, reader, status, applied, scopes, servers, services, host.Value, logger);
+        _endpoints = new(servers, services, logger);
+        services.Metrics.ObserveEndpointStates(_endpoints.MeasureStates);
         services.Metrics.ObserveConfigurationFaults(() => status.Faults.Count);
     }
 
@@ -58,10 +56,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     public bool IsStopping => _stopping.IsCancellationRequested;
 
     /// <summary>Every endpoint, those that drain too, in the order of their names.</summary>
-    public IReadOnlyList<EndpointStatus> Status()
-    {
-        lock (_lock) return [.. _endpoints.Values.Concat(_draining.Keys).Select(e => e.Status()).OrderBy(s => s.Name, StringComparer.Ordinal)];
-    }
+    public IReadOnlyList<EndpointStatus> Status() => _endpoints.Status();
 
     /// <inheritdoc cref="PerchStatus.CheckAsync"/>
     public async Task<IReadOnlyList<PlannedEndpoint>> CheckAsync()
@@ -76,7 +71,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var config = _reader.Read();
-        _loops = _configuredLoops = config.Loops;
+        _applied.Start();
         _servers.CreateLoops(config.Loops);
         // Before the first apply, so that no change falls between.
         _subscription = ChangeToken.OnChange(_configuration.GetReloadToken, () => _changes.Writer.TryWrite(true));
@@ -84,7 +79,8 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         var failed = Status();
         if (failed.Count > 0 && failed.All(e => e.State == EndpointState.Failed))
         {
-            await DrainAllAsync(TimeSpan.Zero);
+            _endpoints.DrainTime = TimeSpan.Zero;
+            await _endpoints.DrainAllAsync();
             throw new NoEndpointBoundException(failed);
         }
 
@@ -107,7 +103,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
             await Task.Delay(_shutdown.LameDuck, _services.Time, cancellationToken);
         }
 
-        await DrainAllAsync(_shutdown.Drain);
+        await _endpoints.DrainAllAsync();
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -129,6 +125,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
                 try
                 {
                     await ApplyAsync(_reader.Read(), _stopping.Token);
+                    NotePendingKeys();
                     _status.SetRejected();
                 }
                 catch (PerchConfigurationException exception)
@@ -147,6 +144,14 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         }
     }
 
+    /// <summary>Some settings are fixed at the start, such as the number of loops: connections belong to their loop.</summary>
+    private void NotePendingKeys()
+    {
+        var (added, reverted) = _applied.Apply();
+        foreach (var key in added) Log.RestartNeeded(_logger, key);
+        foreach (var key in reverted) Log.RestartNotNeeded(_logger, key);
+    }
+
     private void Reject(IReadOnlyList<ConfigFault> faults)
     {
         _status.SetRejected(faults);
@@ -155,41 +160,18 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
 
     private async Task ApplyAsync(PerchConfig config, CancellationToken cancellationToken)
     {
-        var wanted = config.Endpoints.Values.Where(e => !(_endpoints.TryGetValue(e.Name, out var current) && current.Config == e)).ToList();
+        var current = _endpoints.Configs();
+        var wanted = config.Endpoints.Values.Where(e => !(current.TryGetValue(e.Name, out var running) && running == e)).ToList();
         var pipelines = await CreatePipelinesAsync(wanted);
-        NoteLoops(config.Loops);
         foreach (var (name, other) in EndpointNames.Differences(_configuration)) Log.NameSpelledTwice(_logger, name, other);
         _shutdown = config.Shutdown;
+        _endpoints.DrainTime = _shutdown.Drain;
         _host.ShutdownTimeout = _shutdown.LameDuck + _shutdown.Drain + OthersShutdown;
 
-        // Sockets are let go before others are bound, so that two endpoints can swap their ports.
-        var released = new List<Task>();
-        foreach (var (name, endpoint) in _endpoints.ToList())
-        {
-            if (config.Endpoints.TryGetValue(name, out var next) && next.Listen == endpoint.Config.Listen) continue;
-            BeginDrain(name, endpoint);
-            released.Add(endpoint.Released);
-        }
-
-        // One that is not free by then is bound by the retry.
-        var allReleased = Task.WhenAll(released);
-        if (!allReleased.IsCompleted) await Task.WhenAny(allReleased, Task.Delay(ReleaseTime, _services.Time, cancellationToken));
-
-        foreach (var pipeline in pipelines)
-        {
-            if (_endpoints.TryGetValue(pipeline.Config.Name, out var running)) await running.ChangeAsync(pipeline);
-            else await StartEndpointAsync(pipeline, cancellationToken);
-        }
-    }
-
-    /// <summary>The loops of a process are fixed at its start: connections belong to their loop.</summary>
-    private void NoteLoops(int loops)
-    {
-        if (loops == _configuredLoops)
-            return;
-        _configuredLoops = loops;
-        if (loops != _loops)
-            Log.LoopsAtNextStart(_logger, loops, _loops);
+        // An address that is not free by then is bound by the retry.
+        var released = _endpoints.Release(config.Endpoints);
+        if (!released.IsCompleted) await Task.WhenAny(released, Task.Delay(ReleaseTime, _services.Time, cancellationToken));
+        foreach (var pipeline in pipelines) await _endpoints.SetAsync(pipeline, cancellationToken);
     }
 
     /// <summary>A handler that cannot be made is a fault of the configuration like any other: found before anything changes.</summary>
@@ -214,50 +196,6 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         throw new PerchConfigurationException(faults);
     }
 
-    private async Task StartEndpointAsync(EndpointPipeline pipeline, CancellationToken cancellationToken)
-    {
-        var endpoint = new Endpoint(pipeline, _servers, _services);
-        lock (_lock) _endpoints.Add(pipeline.Config.Name, endpoint);
-        await endpoint.StartAsync(cancellationToken);
-    }
-
-    private void BeginDrain(string name, Endpoint endpoint)
-    {
-        lock (_lock)
-        {
-            _endpoints.Remove(name);
-            _draining.Add(endpoint, Task.CompletedTask);
-        }
-
-        var draining = DrainAsync(endpoint, _shutdown.Drain);
-        lock (_lock)
-        {
-            if (_draining.ContainsKey(endpoint)) _draining[endpoint] = draining;
-        }
-    }
-
-    private async Task DrainAsync(Endpoint endpoint, TimeSpan deadline)
-    {
-        await endpoint.DrainAsync(deadline);
-        lock (_lock) _draining.Remove(endpoint);
-        endpoint.Dispose();
-    }
-
-    private async Task DrainAllAsync(TimeSpan deadline)
-    {
-        _shutdown = _shutdown with { Drain = deadline };
-        foreach (var (name, endpoint) in _endpoints.ToList()) BeginDrain(name, endpoint);
-        Task[] draining;
-        lock (_lock) draining = [.. _draining.Values];
-        await Task.WhenAll(draining);
-    }
-
-    private IEnumerable<Measurement<int>> MeasureStates() =>
-        from endpoint in Status()
-        from state in Enum.GetValues<EndpointState>()
-        select new Measurement<int>(endpoint.State == state ? 1 : 0,
-            new("endpoint", endpoint.Name), new("protocol", endpoint.Protocol), new("state", state.ToString()));
-
     private static partial class Log
     {
         [LoggerMessage(1010, LogLevel.Error, "The configuration is not applied, the running one stays: {Key}: {Problem}. {Cure}", EventName = "ConfigurationRejected")]
@@ -266,9 +204,11 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         [LoggerMessage(1012, LogLevel.Error, "The configuration could not be applied to its end", EventName = "ConfigurationApplyFailed")]
         public static partial void ApplyFailed(ILogger logger, Exception exception);
 
-        [LoggerMessage(EventId = 1013, Level = LogLevel.Warning, EventName = "LoopsChanged",
-            Message = "Perch:Loops is {Configured} now, and applies at the next start; until then it stays {Running}")]
-        public static partial void LoopsAtNextStart(ILogger logger, int configured, int running);
+        [LoggerMessage(1013, LogLevel.Warning, "{Key} has changed and applies at the next start", EventName = "RestartNeeded")]
+        public static partial void RestartNeeded(ILogger logger, string key);
+
+        [LoggerMessage(1017, LogLevel.Information, "{Key} is as at the start again", EventName = "RestartNotNeeded")]
+        public static partial void RestartNotNeeded(ILogger logger, string key);
 
         [LoggerMessage(EventId = 1014, Level = LogLevel.Warning, EventName = "EndpointNameSpelledTwice", Message =
             "Endpoint '{Name}' is written '{Other}' in a later layer of the configuration (environment variables, command line); "

@@ -17,10 +17,12 @@ namespace Perch.Endpoints;
 internal sealed class EndpointServer : IEndpointServer
 {
     private readonly KestrelServer _server;
+    private readonly ListenSocket _socket;
     private ListenOptions? _listen;
 
-    private EndpointServer(ListenAddress address, EndpointHooks endpoint, EndpointServerFactory factory)
+    private EndpointServer(ListenAddress address, GuardOptions guards, EndpointHooks endpoint, EndpointServerFactory factory)
     {
+        _socket = new(address, guards.KeepAlive);
         var options = new KestrelServerOptions { ApplicationServices = factory.Services };
         options.Listen(address.EndPoint, listen =>
         {
@@ -28,7 +30,8 @@ internal sealed class EndpointServer : IEndpointServer
             listen.Use(_ => endpoint.Serve);
             _listen = listen;
         });
-        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address, endpoint, _listen!.Build()), new KestrelLoggers(factory.Loggers));
+        _server = new KestrelServer(Options.Create(options), factory.CreateTransport(address, _socket, endpoint, _listen!.Build()),
+            new KestrelLoggers(factory.Loggers));
         Address = address;
     }
 
@@ -41,10 +44,11 @@ internal sealed class EndpointServer : IEndpointServer
     public Task Released => Task.CompletedTask;
 
     public static async Task<EndpointServer> StartAsync(
-        ListenAddress address, EndpointHooks endpoint, EndpointServerFactory factory, CancellationToken cancellationToken)
+        ListenAddress address, GuardOptions guards, EndpointHooks endpoint, EndpointServerFactory factory,
+        CancellationToken cancellationToken)
     {
         if (address.UnixSocket is { } path) await UnixSocketFile.PrepareAsync(path, cancellationToken);
-        var server = new EndpointServer(address, endpoint, factory);
+        var server = new EndpointServer(address, guards, endpoint, factory);
         try
         {
             await server._server.StartAsync(NoHttp.Instance, cancellationToken);
@@ -56,6 +60,8 @@ internal sealed class EndpointServer : IEndpointServer
             throw;
         }
     }
+
+    public void Apply(GuardOptions guards) => _socket.Set(guards.KeepAlive);
 
     public Task StopAsync(CancellationToken abort)
     {
@@ -96,22 +102,21 @@ internal sealed class EndpointServerFactory(
     public void CreateLoops(int count) => _loops = new(count, Loggers, Services.GetService<IMemoryPoolFactory<byte>>());
 
     /// <summary>A transport of its own for each endpoint, since the backlog is the transport's.</summary>
-    public IConnectionListenerFactory CreateTransport(ListenAddress address, EndpointHooks endpoint, ConnectionDelegate pipeline)
+    public IConnectionListenerFactory CreateTransport(
+        ListenAddress address, ListenSocket socket, EndpointHooks endpoint, ConnectionDelegate pipeline)
     {
         if (address.SocketEngine == SocketEngine.Direct && DirectTransportFactory.IsSupported)
-            return new DirectTransportFactory(DirectOptions(address, endpoint, pipeline), _loops!, Loggers);
+            return new DirectTransportFactory(DirectOptions(address, socket, endpoint, pipeline), _loops!, Loggers);
         var options = transportOptions.Create(Options.DefaultName);
         options.Backlog = address.Backlog;
-        if (address.ReusePort)
-            options.CreateBoundListenSocket = SharedPort.Bind;
+        options.CreateBoundListenSocket = socket.Bind;
         return new SocketTransportFactory(Options.Create(options), Loggers);
     }
 
     public void Dispose() => _loops?.Dispose();
 
-    private static DirectTransportOptions DirectOptions(ListenAddress address, EndpointHooks endpoint, ConnectionDelegate pipeline)
-    {
-        var options = new DirectTransportOptions
+    private static DirectTransportOptions DirectOptions(
+        ListenAddress address, ListenSocket socket, EndpointHooks endpoint, ConnectionDelegate pipeline) => new()
         {
             Name = $"endpoint {endpoint.Name}",
             Backlog = address.Backlog,
@@ -119,9 +124,6 @@ internal sealed class EndpointServerFactory(
             Serve = pipeline,
             LoopHeld = endpoint.LoopHeld,
             ListenerChanged = endpoint.ListenerChanged,
+            CreateBoundListenSocket = socket.Bind,
         };
-        if (address.ReusePort)
-            options.CreateBoundListenSocket = SharedPort.Bind;
-        return options;
-    }
 }

@@ -24,6 +24,9 @@ public sealed record GuardOptions
     [Range(typeof(TimeSpan), "00:00:00", "24.00:00:00")]
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>TCP: probes of a peer that is silent. On by default; see <see cref="KeepAliveOptions"/>.</summary>
+    public KeepAliveOptions KeepAlive { get; set; } = new();
+
     /// <summary>UDP: most datagrams whose handler is not done; those that come then are dropped. Each takes 64 KiB. Default 1,024.</summary>
     [Range(1, 100_000)]
     public int MaxDatagramsInHand { get; set; } = 1024;

@@ -27,13 +27,14 @@ internal sealed class PerchHost : IAsyncDisposable
 
     public string Log => _log.ToString();
 
-    public static async Task<PerchHost> StartAsync(ServerSettings settings, Action<PerchBuilder>? protocols = null)
+    public static async Task<PerchHost> StartAsync(
+        ServerSettings settings, Action<PerchBuilder>? protocols = null, params string[] arguments)
     {
         var folder = new ServerFolder(settings);
         var log = new RecordingWriter();
         try
         {
-            var builder = ServerApplication.CreateBuilder(ServerCommand.Parse(["--contentRoot", folder.Root]));
+            var builder = ServerApplication.CreateBuilder(ServerCommand.Parse(["--contentRoot", folder.Root, .. arguments]));
             var app = builder.BuildServer(formatter => new WriterSink(log, formatter), perch =>
             {
                 protocols?.Invoke(perch);

@@ -9,6 +9,7 @@ public sealed class ConnectionLinesTests
 {
     private const int Started = 2006;
     private const int Ended = 2000;
+    private const int Rejected = 2007;
 
     [Theory]
     [InlineData("Direct")]
@@ -51,11 +52,30 @@ public sealed class ConnectionLinesTests
             using var second = await host.ConnectAsync(endpoint);
             await second.AwaitEndAsync();
             // A warning is written whatever the key says.
-            await Poll.UntilAsync(() => Lines(host.Log, Ended, endpoint).Exists(IsRejected), () => host.Log);
+            await Poll.UntilAsync(() => Lines(host.Log, Rejected, endpoint).Count > 0, () => host.Log);
         }
 
         Assert.Single(Lines(host.Log, Started, "both"));
         Assert.Empty(Lines(host.Log, Started, "none"));
+    }
+
+    [Theory]
+    [InlineData(1, 10, "MaxConnections")]
+    [InlineData(10, 1, "Perch:MaxConnections")]
+    public async Task Rejected_ByEachCap_NamesItsKey(int endpointCap, int totalCap, string key)
+    {
+        await using var host = await PerchHost.StartAsync(
+            new ServerSettings { LogFormat = "Json" }.With("echo", Echo($$""", "Guards": { "MaxConnections": {{endpointCap}} } """)),
+            arguments: $"--Perch:MaxConnections={totalCap}");
+        using var first = await host.ConnectAsync("echo");
+        Assert.Equal("GOT:x", await first.AskAsync("x", 5));
+        using var second = await host.ConnectAsync("echo");
+        await second.AwaitEndAsync();
+        await Poll.UntilAsync(() => Lines(host.Log, Rejected, "echo").Count > 0, () => host.Log);
+
+        var line = Assert.Single(Lines(host.Log, Rejected, "echo"));
+        Assert.Equal(("Rejected", key), (line.GetProperty("Outcome").GetString(), line.GetProperty("Reason").GetString()));
+        Assert.Equal(key, (await host.Admin.GetJsonAsync("/connections/recent"))[0]!["reason"]!.GetValue<string>());
     }
 
     [Fact]
@@ -100,8 +120,6 @@ public sealed class ConnectionLinesTests
     }
 
     private static string Echo(string keys) => $$"""{ "Port": 0, "Protocol": "echo" {{keys}} }""";
-
-    private static bool IsRejected(JsonElement line) => line.GetProperty("Outcome").GetString() == "Rejected";
 
     private static async Task TalkAsync(PerchHost host, string endpoint)
     {

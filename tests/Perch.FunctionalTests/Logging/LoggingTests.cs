@@ -18,7 +18,7 @@ public sealed class LoggingTests
     {
         var text = Log([], log => log.LogInformation("Hello {Name}, {Count} データ送信", "World", 3));
 
-        Assert.Matches(@"^\[\d\d:\d\d:\d\d INF\] Hello World, 3 データ送信\n$", text);
+        Assert.Matches(@"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INF\] Hello World, 3 データ送信\n$", text);
     }
 
     [Fact]
@@ -40,6 +40,23 @@ public sealed class LoggingTests
 
         Assert.EndsWith(@" INF] Peer says a\u001b[31m\u009b2J\r\n[12:34:56 INF] forged\u0007\u007f\u202e\u2028" + "\n", text);
         AssertNoControlCharacters(text);
+    }
+
+    [Fact]
+    public void Text_LinesOfAConnection_HaveItsIdOnce()
+    {
+        var text = Log([], log =>
+        {
+            using (log.BeginScope(new Dictionary<string, object>(StringComparer.Ordinal) { ["ConnectionId"] = "c1" }))
+            {
+                log.LogInformation("Stored");
+                log.LogInformation("Connection {ConnectionId} ended", "c1");
+            }
+        });
+
+        var lines = text.Split('\n');
+        Assert.EndsWith(" INF] Stored, connection c1", lines[0]);
+        Assert.EndsWith(" INF] Connection c1 ended", lines[1]);
     }
 
     [Fact]
@@ -117,14 +134,6 @@ public sealed class LoggingTests
         ];
 
         Assert.Equal("", Log(settings, log => log.LogInformation("Nowhere")));
-    }
-
-    [Fact]
-    public void Format_Unknown_SaysKeyValueAndCure()
-    {
-        var error = Assert.Throws<Perch.Configuration.PerchConfigurationException>(() => Log([new("Logging:Format", "xml")], _ => { }));
-
-        Assert.Equal([new("Logging:Format", "'xml' is not a known format", "Write Text or Json")], error.Faults);
     }
 
     [Fact]

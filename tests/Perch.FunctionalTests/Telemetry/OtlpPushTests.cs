@@ -1,9 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Perch.Server.Telemetry;
 
 namespace Perch.FunctionalTests.Telemetry;
 
@@ -30,18 +27,6 @@ public sealed class OtlpPushTests
         Assert.True(body.AsSpan().IndexOf("perch.messages"u8) >= 0);
         // A view renames a metric for both exporters.
         Assert.True(body.AsSpan().IndexOf("dotnet.assemblies"u8) >= 0);
-    }
-
-    [Theory]
-    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")]
-    [InlineData("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "not a url")]
-    public void AddPerchTelemetry_AddressIsNoUrl_SaysWhichKeyAndTheCure(string key, string value)
-    {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new(key, value)]).Build();
-
-        var error = Assert.Throws<Perch.Configuration.PerchConfigurationException>(() => new ServiceCollection().AddPerchTelemetry(configuration));
-
-        Assert.Equal([new(key, $"'{value}' is not a URL", "Write a URL such as http://collector:4317, or leave it empty")], error.Faults);
     }
 
     private static async Task<WebApplication> StartCollectorAsync(TaskCompletionSource<(string? ContentType, byte[] Body)> pushed)

@@ -5,7 +5,8 @@ namespace Perch.Tests.Configuration;
 
 public sealed class ConfigFaultTests
 {
-    private const string KnownGuards = "Known here: FirstByteTimeout, IdleTimeout, MaxConnections, MaxDatagramsInHand, RepliesPerSecond, WriteTimeout";
+    private const string KnownGuards = "Known here: FirstByteTimeout, IdleTimeout, KeepAlive, MaxConnections, MaxDatagramsInHand, "
+        + "RepliesPerSecond, WriteTimeout";
     private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, LogConnections, MulticastGroups, Options, Port, Protocol, ReceiveBufferBytes, "
         + "ReusePort, Scheduling, Transport, UnixSocket";
     private const string KnownEcho = "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix";
@@ -22,6 +23,14 @@ public sealed class ConfigFaultTests
     [InlineData(""" "Guards": { "IdleTimeout": "24:00:00" } """, "Perch:Endpoints:e:Guards:IdleTimeout", "'24:00:00' is not a time span", "Write hh:mm:ss, for example 00:01:30")]
     [InlineData(""" "Guards": { "MaxConnections": "many" } """, "Perch:Endpoints:e:Guards:MaxConnections", "'many' is not a number that fits", "Write a number that fits")]
     [InlineData(""" "Guards": { "MaxConnections": 3000000000 } """, "Perch:Endpoints:e:Guards:MaxConnections", "'3000000000' is not a number that fits", "Write a number that fits")]
+    [InlineData(""" "Guards": { "KeepAlive": { "Time": "00:00:01.5" } } """, "Perch:Endpoints:e:Guards:KeepAlive:Time",
+        "00:00:01.5000000 is not a number of whole seconds", "Correct the value")]
+    [InlineData(""" "Guards": { "KeepAlive": { "Interval": "00:00:00" } } """, "Perch:Endpoints:e:Guards:KeepAlive:Interval",
+        "00:00:00 is out of range", "Write a value between 00:00:01 and 09:06:07")]
+    [InlineData(""" "Guards": { "KeepAlive": { "Probes": 0 } } """, "Perch:Endpoints:e:Guards:KeepAlive:Probes", "0 is out of range",
+        "Write a value between 1 and 127")]
+    [InlineData(""" "Guards": { "KeepAlive": { "Count": 1 } } """, "Perch:Endpoints:e:Guards:KeepAlive:Count", "is not a known key",
+        "Known here: Interval, Probes, Time")]
     [InlineData(""" "Guards": 5 """, "Perch:Endpoints:e:Guards", "is the value '5', not a section", "Write an object: { ... }")]
     [InlineData(""" "Options": "x" """, "Perch:Endpoints:e:Options", "is the value 'x', not a section", "Write an object: { ... }")]
     [InlineData(""" "Options": { "Prefix": { "a": 1 } } """, "Perch:Endpoints:e:Options:Prefix", "is a section, not a value", "Write text")]
@@ -141,5 +150,22 @@ public sealed class ConfigFaultTests
             ],
             error.Faults.Select(f => f.Key).Order(StringComparer.Ordinal));
         Assert.All(error.Faults, f => Assert.Contains($"{f.Key}: {f.Problem}. {f.Cure}.", error.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void ToString_TextsThatEndWithAFullStop_HaveOneEach() =>
+        Assert.Equal("k: It failed. Do it", new ConfigFault("k", "It failed.", "Do it.").ToString()[..^1]);
+
+    [Fact]
+    public void Read_KeepAliveOfDefaultsAndEndpoints_IsInheritedKeyByKey()
+    {
+        var config = Read("""
+            { "Perch": { "Defaults": { "Guards": { "KeepAlive": { "Interval": "00:00:07" } } }, "Endpoints": {
+                "a": { "Port": 1, "Protocol": "plain",
+                    "Guards": { "KeepAlive": { "Probes": 2 } } }, "b": { "Port": 2, "Protocol": "plain" } } } }
+            """);
+
+        Assert.Equal(new() { Interval = TimeSpan.FromSeconds(7), Probes = 2 }, config.Endpoints["a"].Guards.KeepAlive);
+        Assert.Equal(new() { Interval = TimeSpan.FromSeconds(7) }, config.Endpoints["b"].Guards.KeepAlive);
     }
 }

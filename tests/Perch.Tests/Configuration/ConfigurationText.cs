@@ -25,7 +25,7 @@ internal static class ConfigurationText
             new("message", typeof(MessageHandler<EchoTestOptions>), typeof(EchoTestOptions)),
             new("datagram", typeof(DatagramHandler), typeof(NoOptions)),
         ]);
-        return new PerchConfigReader(configuration, protocols, new ContentRoot(), [new("Shared", typeof(EchoTestOptions))]).Read();
+        return new PerchConfigReader(configuration, protocols, new ContentRoot(), [new("Shared", typeof(EchoTestOptions))], []).Read();
     }
 
     /// <summary>One endpoint, <c>e</c>, with these keys.</summary>

@@ -16,7 +16,7 @@ public sealed class AdmissionTests
         Task[] served = [.. Enumerable.Range(0, 2).Select(_ => pipeline.Build(handler)(new InMemoryConnection()))];
 
         await pipeline.Build(handler)(new InMemoryConnection()).Soon();
-        Assert.Equal(ConnectionOutcome.Rejected, pipeline.Ended.Outcome);
+        Assert.Equal((ConnectionOutcome.Rejected, "MaxConnections"), (pipeline.Ended.Outcome, pipeline.Ended.Reason));
         Assert.Equal(2, handler.Started);
 
         // Another endpoint has a cap of its own; and what ended gives its slot back.
@@ -38,7 +38,9 @@ public sealed class AdmissionTests
         var served = pipeline.Build(handler, "one")(new InMemoryConnection());
 
         await pipeline.Build(handler, "two")(new InMemoryConnection()).Soon();
-        Assert.Equal(("two", ConnectionOutcome.Rejected), (pipeline.Ended.Endpoint, pipeline.Ended.Outcome));
+        Assert.Equal(
+            ("two", ConnectionOutcome.Rejected, "Perch:MaxConnections"),
+            (pipeline.Ended.Endpoint, pipeline.Ended.Outcome, pipeline.Ended.Reason));
         gate.SetResult();
         await served.Soon();
         await pipeline.Build(handler, "two")(new InMemoryConnection()).Soon();

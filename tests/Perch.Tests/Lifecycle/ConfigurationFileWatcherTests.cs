@@ -165,12 +165,12 @@ public sealed class ConfigurationFileWatcherTests : IDisposable
     }
 
     [Fact]
-    public void Faults_UnreadableAndRejected_AreKeptApart()
+    public void Faults_FileUnreadableAfterItWasRejected_AreThoseOfTheFileAsItStands()
     {
         var (unreadable, rejected) = (new ConfigFault("a", "b", "c"), new ConfigFault("d", "e", "f"));
-        _status.SetUnreadable(unreadable);
         _status.SetRejected(rejected);
-        Assert.Equal([unreadable, rejected], _status.Faults);
+        _status.SetUnreadable(unreadable);
+        Assert.Equal([unreadable], _status.Faults);
         _status.SetUnreadable();
 
         Assert.Equal([rejected], _status.Faults);

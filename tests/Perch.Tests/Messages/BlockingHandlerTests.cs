@@ -60,7 +60,7 @@ public sealed class BlockingHandlerTests : IDisposable
         var handler = new Blocking((_, _) => gate.Wait(TimeSpan.FromSeconds(10)), new() { MaxThreads = 1 });
         var serving = _pipeline.ServeAsync(handler, _connection);
         await _pipeline.ServeAsync(handler, new InMemoryConnection()).Soon();
-        Assert.Equal(ConnectionOutcome.Rejected, _pipeline.Ended.Outcome);
+        Assert.Equal((ConnectionOutcome.Rejected, "Threads"), (_pipeline.Ended.Outcome, _pipeline.Ended.Reason));
 
         gate.Set();
         await serving.Soon();
