@@ -277,6 +277,12 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         if (_isDead && !TryRebind()) return Attempt.Later;
         while (true)
         {
+            if (Options.AcceptGate?.TryEnter() == false)
+            {
+                NoteShort("the descriptors that are left are kept for open connections, transfers and the runtime");
+                return Attempt.Later;
+            }
+
             var (descriptor, error) = Accept(out var remote);
             if (descriptor >= 0)
             {
@@ -287,8 +293,11 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
                 }
 
                 if (TryWatch(descriptor, remote, out connection)) return Attempt.Accepted;
+                Options.AcceptGate?.Leave();
                 continue;
             }
+
+            Options.AcceptGate?.Leave();
 
             switch (error)
             {
@@ -350,13 +359,18 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     private Queue<DirectConnection>? AcceptRemaining()
     {
         Queue<DirectConnection>? remaining = null;
-        for (var left = Options.Backlog + 1; left > 0; left--)
+        for (var left = Options.Backlog + 1; left > 0 && Options.AcceptGate?.TryEnter() != false; left--)
         {
             var (descriptor, error) = Accept(out var remote);
+            if (descriptor >= 0 && TryWatch(descriptor, remote, out var connection))
+            {
+                (remaining ??= new()).Enqueue(connection);
+                continue;
+            }
+
+            Options.AcceptGate?.Leave();
             if (descriptor < 0 && error != Errno.Interrupted && !Errno.IsOfConnection(error))
                 break;
-            if (descriptor >= 0 && TryWatch(descriptor, remote, out var connection))
-                (remaining ??= new()).Enqueue(connection);
         }
 
         return remaining;
@@ -428,12 +442,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     /// <summary>Out of descriptors or memory: says so once, and lets those that wait know, with the descriptor that was kept for it.</summary>
     private void Shed(int error)
     {
-        if (!_isShort)
-        {
-            _isShort = true;
-            Log.Short(_logger, EndPoint, Marshal.GetPInvokeErrorMessage(error), BackOff.TotalMilliseconds);
-        }
-
+        NoteShort(Marshal.GetPInvokeErrorMessage(error));
         if (error != Errno.TableOfProcessFull) return;
         CloseReserve();
         for (var i = 0; i < MaxAcceptsPerTurn && Accept(out _) is { Descriptor: >= 0 and var descriptor }; i++)
@@ -446,6 +455,14 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         Interlocked.Exchange(ref _reserve, OpenReserve());
         // The unbinding may have come before it.
         if (Volatile.Read(ref _isUnbound)) CloseReserve();
+    }
+
+    private void NoteShort(string reason)
+    {
+        if (_isShort)
+            return;
+        _isShort = true;
+        Log.Short(_logger, EndPoint, reason, BackOff.TotalMilliseconds);
     }
 
     private static int OpenReserve() => Libc.Open("/dev/null", Libc.CloseOnExec);

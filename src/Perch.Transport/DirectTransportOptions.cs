@@ -74,6 +74,9 @@ public sealed class DirectTransportOptions
     /// </summary>
     public Action<string?>? ListenerChanged { get; set; }
 
+    /// <summary>Limits the connections that are accepted. Default null: every connection is.</summary>
+    public IAcceptGate? AcceptGate { get; set; }
+
     /// <summary>
     /// Serves each connection where it was accepted, on a loop or where <see cref="Scheduling"/> says, instead of whoever accepts
     /// from the listener, who then gets none: Kestrel's books of a connection and its hop to the thread pool are saved. It disposes

@@ -8,6 +8,7 @@ using Perch.Connections;
 using Perch.Diagnostics;
 using Perch.Endpoints;
 using Perch.Lifecycle;
+using Perch.Transport;
 
 namespace Perch;
 
@@ -32,6 +33,10 @@ public static class PerchServiceCollectionExtensions
         services.AddSingleton<ConnectionRegistry>();
         services.AddHostedService<TimeoutSweep>();
         services.AddSingleton<PerchMetrics>();
+        services.AddSingleton<DescriptorBudget>();
+        services.AddSingleton<IDescriptorBudget>(s => s.GetRequiredService<DescriptorBudget>());
+        services.AddSingleton<IAcceptGate>(s => s.GetRequiredService<DescriptorBudget>());
+        services.AddHostedService(s => s.GetRequiredService<DescriptorBudget>());
         services.AddSingleton<PipelineServices>();
         services.AddSingleton<EndpointServerFactory>();
         services.AddSingleton<ConfigurationStatus>();

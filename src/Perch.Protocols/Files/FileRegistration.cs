@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Perch.Diagnostics;
 using Perch.Protocols.Files.Disk;
 using Perch.Protocols.Files.S3;
 
@@ -26,8 +27,9 @@ internal static class FileRegistration
     {
         var (options, time) = (services.GetRequiredService<FileStoreOptions>(), services.GetRequiredService<TimeProvider>());
         var root = services.GetRequiredService<IHostEnvironment>().ContentRootPath;
-        return options.Store == FileStoreKind.S3
+        IFileStore store = options.Store == FileStoreKind.S3
             ? new S3FileStore(S3Settings.CreateClient(options), options, Path.GetFullPath(options.Spool, root), time, services.GetRequiredService<ILogger<S3FileStore>>())
             : new DiskFileStore(Path.GetFullPath(options.Path, root), options, time, services.GetRequiredService<ILogger<DiskFileStore>>());
+        return new BudgetedFileStore(store, services.GetRequiredService<IDescriptorBudget>());
     }
 }

@@ -23,6 +23,10 @@ internal sealed class FileStoreException(string code, string text, string? detai
     public static FileStoreException Unavailable(string detail, Exception? inner = null, bool isLate = false) =>
         new("unavailable", "the store cannot be used now, try again", detail, inner) { IsLate = isLate };
 
+    /// <summary>Too many transfers are in progress. The store itself is sound.</summary>
+    public static FileStoreException Busy() =>
+        new("unavailable", "too many transfers are in progress, try again", "too few descriptors are left for another transfer") { IsOfRequest = true };
+
     public static FileStoreException Full(string detail, Exception? inner = null) => new("full", "there is no space left, try again later", detail, inner);
 
     public static FileStoreException Exists() => new("exists", "a file has this name");

@@ -22,7 +22,7 @@ internal sealed class PerchSettings
 
     /// <summary>Most connections over all endpoints. Default: what the limit of open files leaves.</summary>
     [Range(1, 10_000_000)]
-    public int MaxConnections { get; set; } = FileDescriptors.ConnectionCapacity();
+    public int MaxConnections { get; set; } = Math.Max(DescriptorPlan.OfProcess.Connections, DescriptorPlan.LeastConnections);
 
     public DefaultSettings Defaults { get; set; } = new();
 

@@ -119,6 +119,8 @@ internal sealed partial class OutcomeMiddleware(
         {
             while (state.TakeCompletion() is { } completion) await CompleteAsync(state, completion);
             if (hasStream && state.IsAdmitted) fault = await CloseAsync(state.Connection, state, fault);
+            // Nothing was sent that a reset could take from the peer. A connection over a cap keeps no descriptor for a linger time.
+            else if (hasStream) state.Connection.Abort();
             AdmissionMiddleware.Release(services.Registry, state);
             Conclude(state, fault);
             // One that was admitted is closed by now, unless that failed.
@@ -126,6 +128,7 @@ internal sealed partial class OutcomeMiddleware(
         }
         finally
         {
+            if (hasStream) services.Descriptors.Leave();
             await leave();
         }
     }

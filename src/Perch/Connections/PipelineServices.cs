@@ -7,11 +7,13 @@ namespace Perch.Connections;
 
 /// <summary>What every endpoint's pipeline shares.</summary>
 internal sealed class PipelineServices(
-    ConnectionRegistry registry, PerchMetrics metrics, TimeProvider time, ILoggerFactory loggers) : IDisposable
+    ConnectionRegistry registry, PerchMetrics metrics, DescriptorBudget descriptors, TimeProvider time, ILoggerFactory loggers) : IDisposable
 {
     public ConnectionRegistry Registry { get; } = registry;
 
     public PerchMetrics Metrics { get; } = metrics;
+
+    public DescriptorBudget Descriptors { get; } = descriptors;
 
     public TimeProvider Time { get; } = time;
 

@@ -83,12 +83,19 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
             return null;
         }
 
+        if (!services.Descriptors.TryTakeSession())
+        {
+            if (_gate.TryPass(out var refused)) Log.NoPort(services.DatagramLogger, server.Name, "too few descriptors are left", refused);
+            return null;
+        }
+
         try
         {
             return new OwnPort(with, server.LocalEndPoint);
         }
         catch (SocketException exception)
         {
+            services.Descriptors.Return(1);
             if (_gate.TryPass(out var held)) Log.NoPort(services.DatagramLogger, server.Name, exception.Message, held);
             return null;
         }
@@ -105,6 +112,7 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
         finally
         {
             opened.Dispose();
+            if (opened is OwnPort) services.Descriptors.Return(1);
             pipeline.Leave();
             server.Release();
         }

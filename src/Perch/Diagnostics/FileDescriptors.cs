@@ -5,11 +5,6 @@ namespace Perch.Diagnostics;
 /// <summary>The process's open files and their limit, from <c>/proc</c> (proc(5)); other systems do not tell.</summary>
 public static class FileDescriptors
 {
-    /// <summary>Left over for the runtime (some 230: it keeps its assemblies open), logs, stores and the admin endpoint.</summary>
-    private const int Reserve = 512;
-
-    private const int UnknownLimit = 10_000;
-
     private static readonly EnumerationOptions Everything = new() { AttributesToSkip = FileAttributes.None };
 
     /// <summary>The soft limit of open files, or null where there is none or the system does not tell.</summary>
@@ -36,7 +31,4 @@ public static class FileDescriptors
     // Some eight microseconds an entry: with 10,000 connections a scrape would notice.
     internal static long OpenByEntries() =>
         new FileSystemEnumerable<bool>("/proc/self/fd", static (ref FileSystemEntry _) => true, Everything).LongCount() - 1;
-
-    /// <summary>How many connections the limit leaves room for.</summary>
-    internal static int ConnectionCapacity() => (int)Math.Clamp((Limit() ?? UnknownLimit) - Reserve, 64, 10_000_000);
 }

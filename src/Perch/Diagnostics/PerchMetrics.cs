@@ -46,10 +46,23 @@ internal sealed class PerchMetrics : IDisposable
     public void ObserveConfigurationFaults(Func<int> faults) =>
         _meter.CreateObservableGauge("perch.configuration.faults", faults, "{fault}", "Faults of the configuration as it stands in the files; the running one stays until they are mended.");
 
+    public void ObserveDescriptorRefusals(Func<DescriptorHolder, long> refused) => _meter.CreateObservableCounter(
+        "perch.descriptors.refused",
+        () => Enum.GetValues<DescriptorHolder>().Select(holder => new Measurement<long>(refused(holder), new KeyValuePair<string, object?>("reason", NameOf(holder)))),
+        "{refusal}",
+        "Descriptors that were refused since too few were left, by the cause that needed them; a connection asks again every 100 ms.");
+
     public void ConnectionEnded(EndedConnection ended) => _connectionDuration.Record(ended.Duration.TotalSeconds,
         new TagList { { "endpoint", ended.Endpoint }, { "protocol", ended.Protocol }, { "outcome", OutcomeNames[(int)ended.Outcome] } });
 
     public void Dispose() => _meter.Dispose();
+
+    private static string NameOf(DescriptorHolder holder) => holder switch
+    {
+        DescriptorHolder.Connection => "connection",
+        DescriptorHolder.Transfer => "transfer",
+        _ => "session",
+    };
 
     private List<Measurement<long>> Observe(Func<TrafficTotals, long> value) =>
         [.. _registry.Traffic.Select(t => new Measurement<long>(value(t.Totals()), new("endpoint", t.Endpoint), new("protocol", t.Protocol)))];

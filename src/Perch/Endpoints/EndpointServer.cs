@@ -89,7 +89,8 @@ internal sealed class EndpointServer : IEndpointServer
 
 /// <summary>What the servers of all endpoints are made from.</summary>
 internal sealed class EndpointServerFactory(
-    IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, ILoggerFactory loggers) : IDisposable
+    IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, IAcceptGate gate, TimeProvider time,
+    ILoggerFactory loggers) : IDisposable
 {
     private LoopGroup? _loops;
 
@@ -110,17 +111,18 @@ internal sealed class EndpointServerFactory(
         var options = transportOptions.Create(Options.DefaultName);
         options.Backlog = address.Backlog;
         options.CreateBoundListenSocket = socket.Bind;
-        return new SocketTransportFactory(Options.Create(options), Loggers);
+        return new GatedListenerFactory(new SocketTransportFactory(Options.Create(options), Loggers), gate, time);
     }
 
     public void Dispose() => _loops?.Dispose();
 
-    private static DirectTransportOptions DirectOptions(
+    private DirectTransportOptions DirectOptions(
         ListenAddress address, ListenSocket socket, EndpointHooks endpoint, ConnectionDelegate pipeline) => new()
         {
             Name = $"endpoint {endpoint.Name}",
             Backlog = address.Backlog,
             Scheduling = address.Scheduling,
+            AcceptGate = gate,
             Serve = pipeline,
             LoopHeld = endpoint.LoopHeld,
             ListenerChanged = endpoint.ListenerChanged,

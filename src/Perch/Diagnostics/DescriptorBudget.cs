@@ -1,0 +1,112 @@
+using Microsoft.Extensions.Hosting;
+using Perch.Transport;
+
+namespace Perch.Diagnostics;
+
+/// <summary>Counts the descriptors of this process, and refuses those that peers cause when too few are left.</summary>
+/// <remarks>
+/// The count is what the system reports once a second, and what was taken and returned here since. Thus descriptors that are not taken
+/// here (logs, stores, the admin endpoint) count too, and an error of the count lasts for a second at most.
+/// </remarks>
+internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, IAcceptGate
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>At most this part of the time is spent counting: a kernel before 6.2 takes microseconds for each descriptor.</summary>
+    private const int MostCounting = 20;
+
+    private readonly TimeProvider _time;
+    private readonly Func<long?> _count;
+    private readonly long[] _refused = new long[Enum.GetValues<DescriptorHolder>().Length];
+    private readonly long _connectionLimit;
+    private readonly long _transferLimit;
+    private long _used;
+
+    public DescriptorBudget(PerchMetrics metrics, TimeProvider time)
+        : this(DescriptorPlan.OfProcess, FileDescriptors.Open, metrics, time)
+    {
+    }
+
+    /// <summary>With another limit and count, for tests.</summary>
+    internal DescriptorBudget(DescriptorPlan plan, Func<long?> count, PerchMetrics metrics, TimeProvider time)
+    {
+        (Plan, _count, _time) = (plan, count, time);
+        var limit = plan.Limit ?? long.MaxValue;
+        _transferLimit = limit - DescriptorPlan.Floor - plan.Admin;
+        _connectionLimit = _transferLimit - plan.Transfers;
+        _used = plan.Limit is null ? 0 : count() ?? 0;
+        metrics.ObserveDescriptorRefusals(Refused);
+    }
+
+    public DescriptorPlan Plan { get; }
+
+    /// <summary>Descriptors that are open, as far as is known now.</summary>
+    public long Used => Interlocked.Read(ref _used);
+
+    /// <summary>How often descriptors were refused to a holder.</summary>
+    public long Refused(DescriptorHolder holder) => Interlocked.Read(ref _refused[(int)holder]);
+
+    public bool TryTake(int count) => TryTake(count, _transferLimit, DescriptorHolder.Transfer);
+
+    /// <summary>Takes the descriptor of a session at a port of its own.</summary>
+    public bool TryTakeSession() => TryTake(1, _transferLimit, DescriptorHolder.Session);
+
+    public void Return(int count) => Interlocked.Add(ref _used, -count);
+
+    /// <summary>Takes the descriptor of a connection.</summary>
+    public bool TryEnter() => TryTake(1, _connectionLimit, DescriptorHolder.Connection);
+
+    /// <summary>Returns the descriptor of a connection.</summary>
+    public void Leave() => Return(1);
+
+    /// <summary>Corrects the count by what the system reports.</summary>
+    internal void Recount()
+    {
+        // What is taken while the system counts may be counted twice, until the next time.
+        var before = Used;
+        if (_count() is { } open)
+            Interlocked.Add(ref _used, open - before);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (Plan.Limit is null)
+            return;
+        try
+        {
+            while (true)
+            {
+                var started = _time.GetTimestamp();
+                Recount();
+                var pause = _time.GetElapsedTime(started) * MostCounting;
+                await Task.Delay(pause > Interval ? pause : Interval, _time, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped.
+        }
+    }
+
+    private bool TryTake(int count, long limit, DescriptorHolder holder)
+    {
+        if (Interlocked.Add(ref _used, count) <= limit)
+            return true;
+        Interlocked.Add(ref _used, -count);
+        Interlocked.Increment(ref _refused[(int)holder]);
+        return false;
+    }
+}
+
+/// <summary>The cause of a descriptor.</summary>
+internal enum DescriptorHolder
+{
+    /// <summary>A connection to a protocol endpoint. It waits in the backlog.</summary>
+    Connection,
+
+    /// <summary>An upload or a download. It is refused.</summary>
+    Transfer,
+
+    /// <summary>A UDP session at a port of its own. It is refused.</summary>
+    Session,
+}
