@@ -45,5 +45,7 @@ ENV Perch__Address=0.0.0.0 \
     Kestrel__Endpoints__Admin__Url=http://0.0.0.0:8080
 USER $APP_UID
 EXPOSE 5514 5514/udp 6969/udp 8000 8080 9993 9994 9994/udp 9995 9996 9997 9998 9999 25000 25000/udp 25001 25002
-HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["./perch-server", "--health"]
+# Whether the process answers, not whether it is ready: an engine that replaces unhealthy containers would end a server that serves,
+# because of a fault in an edited file that the next one could not start with.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["./perch-server", "--live"]
 ENTRYPOINT ["./perch-server"]

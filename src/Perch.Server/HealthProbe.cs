@@ -4,17 +4,22 @@ using Perch.Server.Configuration;
 
 namespace Perch.Server;
 
-/// <summary><c>perch-server --health</c>: asks the server that runs on this machine, so that a container needs no curl.</summary>
+/// <summary><c>perch-server --health</c> and <c>--live</c>: asks the server that runs on this machine, so that a container needs no curl.</summary>
 internal static class HealthProbe
 {
+    public const string ReadyPath = "/health/ready";
+    public const string LivePath = "/health/live";
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
 
-    /// <returns>0 if the server is ready, else 1; the answer goes to standard output.</returns>
-    /// <exception cref="ServerCommandException">The address of the admin endpoint is missing or not valid.</exception>
-    public static async Task<int> RunAsync(IConfiguration configuration)
+    /// <param name="configuration">The server's.</param>
+    /// <param name="path">What to ask for.</param>
+    /// <returns>0 if the answer is a success, else 1; the answer goes to standard output.</returns>
+    /// <exception cref="ServerCommandException">The configuration has no address of the admin endpoint, or one that is not valid.</exception>
+    public static async Task<int> RunAsync(IConfiguration configuration, string path)
     {
         var endpoint = configuration.GetSection("Kestrel:Endpoints").GetChildren().FirstOrDefault(e => e["Url"] is not null)
-            ?? throw new ServerCommandException("--health needs the admin endpoint's address: set Kestrel:Endpoints:Admin:Url.");
+            ?? throw new ServerCommandException("--health and --live need the admin endpoint's address: set Kestrel:Endpoints:Admin:Url.");
         var url = endpoint["Url"]!;
         var (address, problem, cure) = AdminAddress.Parse(url);
         if (address is null)
@@ -24,7 +29,7 @@ internal static class HealthProbe
 
         using var handler = CreateHandler(address);
         using var client = new HttpClient(handler) { Timeout = Limit };
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address.LocalUrl, "/health/ready"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address.LocalUrl, path));
         // Without TLS the two sides cannot negotiate HTTP/2: the client has to begin with it.
         var protocols = endpoint["Protocols"] ?? configuration["Kestrel:EndpointDefaults:Protocols"];
         if ("Http2".Equals(protocols, StringComparison.OrdinalIgnoreCase))

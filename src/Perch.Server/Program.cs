@@ -11,7 +11,8 @@ try
     if (command.Verb == ServerVerb.Help) return await ServerCommand.PrintHelpAsync();
     if (command.Verb == ServerVerb.Version) return await ServerCommand.PrintVersionAsync();
     var builder = ServerApplication.CreateBuilder(command);
-    if (command.Verb == ServerVerb.Health) return await HealthProbe.RunAsync(builder.Configuration);
+    if (command.Verb == ServerVerb.Health) return await HealthProbe.RunAsync(builder.Configuration, HealthProbe.ReadyPath);
+    if (command.Verb == ServerVerb.Live) return await HealthProbe.RunAsync(builder.Configuration, HealthProbe.LivePath);
 
     using var reload = command.Verb == ServerVerb.Serve ? new ReloadSignal() : null;
     builder.Services.AddSingleton(signals).AddSingleton<IHostLifetime, SignalLifetime>();

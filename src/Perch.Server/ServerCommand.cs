@@ -12,6 +12,9 @@ internal enum ServerVerb
     /// <summary><c>--health</c>: ask the running server whether it is ready.</summary>
     Health,
 
+    /// <summary><c>--live</c>: ask the running server whether its process answers.</summary>
+    Live,
+
     /// <summary><c>--verify-files</c>: compare every stored file with its hash.</summary>
     VerifyFiles,
 
@@ -37,11 +40,12 @@ internal sealed record ServerCommand(
     private const string Backup = "--backup";
 
     private const string Usage = """
-        perch-server [--check | --health | --verify-files | --backup FILE | --version | --help] [--contentRoot FOLDER]
-                     [--environment NAME] [--SECTION:KEY=VALUE ...]
+        perch-server [--check | --health | --live | --verify-files | --backup FILE | --version | --help]
+                     [--contentRoot FOLDER] [--environment NAME] [--SECTION:KEY=VALUE ...]
           (nothing)      serve the endpoints of appsettings.json until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads it again
           --check        validate the configuration and print the plan; bind nothing
           --health       ask the server that runs on this machine whether it is ready
+          --live         ask the server that runs on this machine whether its process answers
           --verify-files read every stored file and compare it with its hash; the server may run meanwhile
           --backup FILE  copy the database of the records (SQLite) to a new file; the server may run meanwhile
           --version      print the version
@@ -56,6 +60,7 @@ internal sealed record ServerCommand(
     {
         ["--check"] = ServerVerb.Check,
         ["--health"] = ServerVerb.Health,
+        ["--live"] = ServerVerb.Live,
         ["--verify-files"] = ServerVerb.VerifyFiles,
         ["--version"] = ServerVerb.Version,
         ["--help"] = ServerVerb.Help,

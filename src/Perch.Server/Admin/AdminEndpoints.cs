@@ -18,6 +18,7 @@ internal static class AdminEndpoints
 
     public static void MapAdmin(this WebApplication app)
     {
+        app.Use(next => context => app.Services.GetRequiredService<AdminConnections>().OnRequestAsync(context, next));
         AccessLog.Use(app);
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready", new() { ResponseWriter = WriteHealthAsync });

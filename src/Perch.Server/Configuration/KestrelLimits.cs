@@ -25,6 +25,14 @@ internal static class KestrelLimits
         limits.MinResponseDataRate = ReadRate(response, limits.MinResponseDataRate, faults);
     }
 
+    /// <summary>The value of <c>Kestrel:Limits:MaxConcurrentConnections</c>; null if it is not written.</summary>
+    public static int? MostConnections(IConfiguration configuration)
+    {
+        var limits = new KestrelServerLimits();
+        Read(configuration, limits, []);
+        return limits.MaxConcurrentConnections is { } most ? (int)Math.Min(most, int.MaxValue) : null;
+    }
+
     /// <summary>A rate of 0 bytes per second turns the limit off.</summary>
     private static MinDataRate? ReadRate(IConfigurationSection section, MinDataRate? rate, List<ConfigFault> faults)
     {

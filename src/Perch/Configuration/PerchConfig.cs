@@ -4,4 +4,8 @@ using Perch.Lifecycle;
 namespace Perch.Configuration;
 
 /// <summary>The whole <c>Perch</c> section: read, validated, and never changed. Endpoints that are not enabled are not in it.</summary>
-internal sealed record PerchConfig(IReadOnlyDictionary<string, EndpointConfig> Endpoints, ShutdownOptions Shutdown, int Loops);
+internal sealed record PerchConfig(IReadOnlyDictionary<string, EndpointConfig> Endpoints, ShutdownOptions Shutdown, int Loops)
+{
+    /// <summary>Valid, but probably not as the operator intends.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}

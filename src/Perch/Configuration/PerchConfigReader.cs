@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
+using Perch.Diagnostics;
 using Perch.Endpoints;
 
 namespace Perch.Configuration;
@@ -39,8 +40,12 @@ internal sealed class PerchConfigReader(
         AddDuplicates(endpoints.Values, section, faults);
         foreach (var rule in rules)
             rule.Check(configuration, endpoints.Values, faults);
+        if (DescriptorCheck.Fault(DescriptorPlan.OfProcess) is { } tooSmall) faults.Add(tooSmall);
         if (faults.Count > 0) throw new PerchConfigurationException([.. faults.Distinct()]);
-        return new(endpoints, settings.Shutdown, settings.Loops);
+        return new(endpoints, settings.Shutdown, settings.Loops)
+        {
+            Warnings = DescriptorCheck.Warning(DescriptorPlan.OfProcess, settings.MaxConnections) is { } warning ? [warning] : [],
+        };
     }
 
     /// <returns>The options of a registered section.</returns>

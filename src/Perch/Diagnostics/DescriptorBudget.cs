@@ -43,6 +43,9 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
     /// <summary>Descriptors that are open, as far as is known now.</summary>
     public long Used => Interlocked.Read(ref _used);
 
+    /// <summary>Whether no connection is accepted since too few are left.</summary>
+    public bool IsExhausted => Used >= _connectionLimit;
+
     /// <summary>How often descriptors were refused to a holder.</summary>
     public long Refused(DescriptorHolder holder) => Interlocked.Read(ref _refused[(int)holder]);
 

@@ -17,14 +17,16 @@ public sealed class DescriptorPlan
     public const int LeastConnections = 16;
 
     private const long UnknownLimit = 10_000;
+    private const int MostAdmin = 256;
+    private const int MostTransfers = 256;
 
     /// <param name="limit">The limit; null if there is none or it is not known.</param>
     public DescriptorPlan(long? limit)
     {
         Limit = limit;
         var divided = limit ?? UnknownLimit;
-        Admin = (int)Math.Clamp(divided / 8, 32, 256);
-        Transfers = (int)Math.Clamp(divided / 16, 16, 256);
+        Admin = (int)Math.Clamp(divided / 8, 32, MostAdmin);
+        Transfers = (int)Math.Clamp(divided / 16, 16, MostTransfers);
         Connections = (int)Math.Clamp(divided - Runtime - Floor - Admin - Transfers, 0, 10_000_000);
     }
 
@@ -45,6 +47,9 @@ public sealed class DescriptorPlan
 
     /// <summary>Whether the limit is too small to serve anything.</summary>
     public bool IsTooSmall => Limit is not null && Connections < LeastConnections;
+
+    /// <summary>A limit that allows this many connections.</summary>
+    public static long LimitFor(long connections) => Runtime + Floor + MostAdmin + MostTransfers + connections;
 
     /// <summary>The division as a sum, for a log line.</summary>
     public override string ToString() => Limit is null

@@ -35,16 +35,16 @@ internal sealed class StoppingHealthCheck(PerchStatus status) : IHealthCheck
         Task.FromResult(status.IsStopping ? HealthCheckResult.Unhealthy("the server stops") : HealthCheckResult.Healthy("the server runs"));
 }
 
-/// <summary>There are file descriptors left for more connections.</summary>
-internal sealed class DescriptorsHealthCheck : IHealthCheck
+/// <summary>Descriptors are left for more connections and transfers.</summary>
+internal sealed class DescriptorsHealthCheck(DescriptorBudget budget) : IHealthCheck
 {
-    private const int Least = 64;
-
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        if (FileDescriptors.Open() is not { } open || FileDescriptors.Limit() is not { } limit)
-            return Task.FromResult(HealthCheckResult.Healthy("this system does not tell"));
-        var left = $"{limit - open} of {limit} left";
-        return Task.FromResult(limit - open < Least ? HealthCheckResult.Unhealthy(left) : HealthCheckResult.Healthy(left));
+        if (budget.Plan.Limit is not { } limit)
+            return Task.FromResult(HealthCheckResult.Healthy("this system does not report them"));
+        var left = $"{limit - budget.Used} of {limit} left";
+        return Task.FromResult(budget.IsExhausted
+            ? HealthCheckResult.Unhealthy($"{left}: new connections and transfers wait or are refused. Raise the limit of open files, or lower Perch:MaxConnections")
+            : HealthCheckResult.Healthy(left));
     }
 }

@@ -57,5 +57,5 @@ public sealed class PerchStatus
     /// <summary>Reads the configuration and makes every handler, as a start would, and binds nothing.</summary>
     /// <returns>What would be served.</returns>
     /// <exception cref="PerchConfigurationException">The configuration has faults.</exception>
-    public Task<IReadOnlyList<PlannedEndpoint>> CheckAsync() => _endpoints.CheckAsync();
+    public Task<ConfigurationPlan> CheckAsync() => _endpoints.CheckAsync();
 }

@@ -37,6 +37,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     private readonly CancellationTokenSource _stopping = new();
     private readonly EndpointSet _endpoints;
     private ShutdownOptions _shutdown = new();
+    private IReadOnlyList<string> _warnings = [];
     private IDisposable? _subscription;
     private Task _following = Task.CompletedTask;
 
@@ -59,11 +60,13 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     public IReadOnlyList<EndpointStatus> Status() => _endpoints.Status();
 
     /// <inheritdoc cref="PerchStatus.CheckAsync"/>
-    public async Task<IReadOnlyList<PlannedEndpoint>> CheckAsync()
+    public async Task<ConfigurationPlan> CheckAsync()
     {
         var config = _reader.Read();
         foreach (var pipeline in await CreatePipelinesAsync([.. config.Endpoints.Values])) await pipeline.RetireAsync();
-        return [.. config.Endpoints.Values.OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => new PlannedEndpoint(e.Name, e.Protocol.Name, e.Listen.ToString()))];
+        var endpoints = config.Endpoints.Values.OrderBy(e => e.Name, StringComparer.Ordinal)
+            .Select(e => new PlannedEndpoint(e.Name, e.Protocol.Name, e.Listen.ToString()));
+        return new([.. endpoints], config.Warnings);
     }
 
     /// <exception cref="PerchConfigurationException">The configuration has faults: nothing was bound.</exception>
@@ -152,6 +155,12 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         foreach (var key in reverted) Log.RestartNotNeeded(_logger, key);
     }
 
+    private void NoteWarnings(IReadOnlyList<string> warnings)
+    {
+        foreach (var warning in warnings.Except(_warnings, StringComparer.Ordinal)) Log.Warned(_logger, warning);
+        _warnings = warnings;
+    }
+
     private void Reject(IReadOnlyList<ConfigFault> faults)
     {
         _status.SetRejected(faults);
@@ -164,6 +173,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         var wanted = config.Endpoints.Values.Where(e => !(current.TryGetValue(e.Name, out var running) && running == e)).ToList();
         var pipelines = await CreatePipelinesAsync(wanted);
         foreach (var (name, other) in EndpointNames.Differences(_configuration)) Log.NameSpelledTwice(_logger, name, other);
+        NoteWarnings(config.Warnings);
         _shutdown = config.Shutdown;
         _endpoints.DrainTime = _shutdown.Drain;
         _host.ShutdownTimeout = _shutdown.LameDuck + _shutdown.Drain + OthersShutdown;
@@ -206,6 +216,9 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
 
         [LoggerMessage(1013, LogLevel.Warning, "{Key} has changed and applies at the next start", EventName = "RestartNeeded")]
         public static partial void RestartNeeded(ILogger logger, string key);
+
+        [LoggerMessage(1018, LogLevel.Warning, "{Warning}", EventName = "ConfigurationWarning")]
+        public static partial void Warned(ILogger logger, string warning);
 
         [LoggerMessage(1017, LogLevel.Information, "{Key} is as at the start again", EventName = "RestartNotNeeded")]
         public static partial void RestartNotNeeded(ILogger logger, string key);
