@@ -17,7 +17,7 @@ namespace Perch.Transport.Connections;
 /// </summary>
 internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionProgressFeature, IConnectionIdFeature,
     IConnectionTransportFeature, IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature,
-    IConnectionTimerFeature
+    IConnectionTimerFeature, IConnectionLingerFeature
 {
     private const int InputDone = 1;
     private const int OutputDone = 2;
@@ -30,6 +30,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     [
         typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
         typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(IConnectionTimerFeature),
+        typeof(IConnectionLingerFeature),
     ];
 
     /// <summary>
@@ -52,6 +53,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     private volatile bool _isReset;
     private volatile bool _hasFailed;
     private bool _isLingering;
+    private volatile bool _skipsLinger;
     private volatile bool _isClosed;
 
     public DirectConnection(int descriptor, in RemoteName remote, Loop loop, DirectListener listener)
@@ -169,6 +171,8 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         _isReset = true;
         if (!TryFail(abortReason)) CloseUse();
     }
+
+    public void SkipLinger() => _skipsLinger = true;
 
     public override async ValueTask DisposeAsync()
     {
@@ -296,7 +300,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     {
         var before = Interlocked.Or(ref _done, side);
         if (before == BothDone || (before | side) != BothDone || _use.IsClosing) return;
-        if (Reader.HasEnded || _listener.Options.LingerTime <= TimeSpan.Zero) CloseUse();
+        if (Reader.HasEnded || _skipsLinger || _listener.Options.LingerTime <= TimeSpan.Zero) CloseUse();
         else if (Loop.IsOnThread) Linger();
         else Loop.Post(this, LoopWork.Linger);
     }

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Diagnostics;
 using Perch.Endpoints;
+using Perch.Transport;
 using Perch.Transport.Timers;
 using Perch.Wire;
 
@@ -120,7 +121,7 @@ internal sealed partial class OutcomeMiddleware(
             while (state.TakeCompletion() is { } completion) await CompleteAsync(state, completion);
             if (hasStream && state.IsAdmitted) fault = await CloseAsync(state.Connection, state, fault);
             // Nothing was sent that a reset could take from the peer. A connection over a cap keeps no descriptor for a linger time.
-            else if (hasStream) state.Connection.Abort();
+            else if (hasStream) state.Connection.Features.Get<IConnectionLingerFeature>()?.SkipLinger();
             AdmissionMiddleware.Release(services.Registry, state);
             Conclude(state, fault);
             // One that was admitted is closed by now, unless that failed.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
@@ -53,6 +54,14 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>Starts it with additional environment variables, and waits until it serves.</summary>
     public static Task<ServerProcess> StartAsync(ServerFolder folder, IReadOnlyDictionary<string, string> environment) =>
         StartAsync(Launch(folder.Root, [], environment: environment));
+
+    /// <summary>Starts it with a limit of open files, and waits until it serves.</summary>
+    public static Task<ServerProcess> StartWithLimitAsync(ServerFolder folder, int openFiles, params string[] arguments) =>
+        StartAsync(LaunchWithLimit(folder, openFiles, arguments));
+
+    /// <summary>Starts it with a limit of open files, and does not wait.</summary>
+    public static ServerProcess LaunchWithLimit(ServerFolder folder, int openFiles, params string[] arguments) => Launch(
+        folder.Root, ["-c", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {openFiles}; exec \"$0\" \"$@\""), Executable, .. arguments], "/bin/sh");
 
     private static async Task<ServerProcess> StartAsync(ServerProcess server)
     {

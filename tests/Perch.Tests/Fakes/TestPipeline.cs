@@ -20,7 +20,8 @@ internal sealed class TestPipeline : IDisposable
     {
         Registry = new(Time);
         Meters = _provider.GetRequiredService<IMeterFactory>();
-        Services = new(Registry, new PerchMetrics(Meters, Registry), Time, loggers ?? NullLoggerFactory.Instance);
+        var metrics = new PerchMetrics(Meters, Registry);
+        Services = new(Registry, metrics, new DescriptorBudget(metrics, Time), Time, loggers ?? NullLoggerFactory.Instance);
     }
 
     public FakeTimeProvider Time { get; } = new();
