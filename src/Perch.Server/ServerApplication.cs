@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Perch.Diagnostics;
 using Perch.Protocols;
 using Perch.Server.Admin;
 using Perch.Server.Configuration;
@@ -38,23 +36,15 @@ internal static class ServerApplication
         {
             kestrel.Configure(builder.Configuration.GetSection("Kestrel"));
             KestrelLimits.Read(builder.Configuration, kestrel.Limits, []);
-            LimitConnections(kestrel);
+            kestrel.LimitAdminConnections();
         });
         builder.Services.AddRoutingCore();
         var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
         builder.Services.AddConfigurationRules();
-        builder.Services.AddSingleton(_ => new AdminConnections(KestrelLimits.MostConnections(builder.Configuration) ?? DescriptorPlan.OfProcess.Admin));
+        builder.Services.AddAdminConnections(builder.Configuration);
         builder.Services.AddSingleton<RecordStream>();
         builder.Services.AddPerchTelemetry(builder.Configuration);
         configure?.Invoke(perch);
         return builder.Build();
-    }
-
-    /// <summary>Kestrel's own limit would refuse new connections while silent ones keep their places.</summary>
-    private static void LimitConnections(KestrelServerOptions kestrel)
-    {
-        var connections = kestrel.ApplicationServices.GetRequiredService<AdminConnections>();
-        kestrel.Limits.MaxConcurrentConnections = null;
-        kestrel.ConfigureEndpointDefaults(listen => listen.Use(next => connection => connections.OnConnectionAsync(connection, next)));
     }
 }

@@ -24,6 +24,13 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     public const uint ConnectionEvents = Epoll.Readable | Epoll.Writable | Epoll.PeerHangUp | Epoll.Urgent | Epoll.EdgeTriggered;
 
     private static readonly TimeSpan BackOff = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How often the gate is asked while it is closed: a call that costs nothing.</summary>
+    private static readonly TimeSpan GateInterval = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Lines about accepts that fail and succeed in turns have at least this distance.</summary>
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
+
     private static readonly TimeSpan RebindInterval = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
@@ -39,6 +46,9 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     private bool _hasNews = true;
     private bool _isWaiting;
     private bool _isShort;
+    private bool _isGateClosed;
+    private bool _hasToldOfShort;
+    private long? _toldOfShort;
     private bool _hasReminder;
     private bool _isDead;
     private volatile bool _isHungUp;
@@ -163,7 +173,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         else if (!_hasReminder)
         {
             _hasReminder = true;
-            _loop.Remind(this, _isDead ? RebindInterval : BackOff);
+            _loop.Remind(this, _isDead ? RebindInterval : _isGateClosed ? GateInterval : BackOff);
         }
     }
 
@@ -277,7 +287,8 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         if (_isDead && !TryRebind()) return Attempt.Later;
         while (true)
         {
-            if (Options.AcceptGate?.TryEnter() == false)
+            _isGateClosed = Options.AcceptGate?.TryEnter() == false;
+            if (_isGateClosed)
             {
                 NoteShort("the descriptors that are left are kept for open connections, transfers and the runtime");
                 return Attempt.Later;
@@ -286,11 +297,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
             var (descriptor, error) = Accept(out var remote);
             if (descriptor >= 0)
             {
-                if (_isShort)
-                {
-                    _isShort = false;
-                    Log.Recovered(_logger, EndPoint);
-                }
+                NoteAccepted();
 
                 if (TryWatch(descriptor, remote, out connection)) return Attempt.Accepted;
                 Options.AcceptGate?.Leave();
@@ -462,7 +469,19 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
         if (_isShort)
             return;
         _isShort = true;
-        Log.Short(_logger, EndPoint, reason, BackOff.TotalMilliseconds);
+        if (_toldOfShort is { } told && TimeProvider.System.GetElapsedTime(told) < LogInterval)
+            return;
+        (_toldOfShort, _hasToldOfShort) = (TimeProvider.System.GetTimestamp(), true);
+        Log.Short(_logger, EndPoint, reason);
+    }
+
+    private void NoteAccepted()
+    {
+        _isShort = false;
+        if (!_hasToldOfShort)
+            return;
+        _hasToldOfShort = false;
+        Log.Recovered(_logger, EndPoint);
     }
 
     private static int OpenReserve() => Libc.Open("/dev/null", Libc.CloseOnExec);
@@ -474,8 +493,8 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
 
     private static partial class Log
     {
-        [LoggerMessage(1110, LogLevel.Error, "{EndPoint} cannot accept: {Reason}. It tries again every {Milliseconds} ms; raise the limit of open files, or lower the cap on connections", EventName = "AcceptShort")]
-        public static partial void Short(ILogger logger, EndPoint endPoint, string reason, double milliseconds);
+        [LoggerMessage(1110, LogLevel.Error, "{EndPoint} cannot accept: {Reason}. Connections wait in the backlog, and it tries again by itself. Raise the limit of open files, or lower the cap on connections", EventName = "AcceptShort")]
+        public static partial void Short(ILogger logger, EndPoint endPoint, string reason);
 
         [LoggerMessage(1111, LogLevel.Information, "{EndPoint} accepts again", EventName = "AcceptRecovered")]
         public static partial void Recovered(ILogger logger, EndPoint endPoint);

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using Perch.Transport;
 
 namespace Perch.Server.Admin;
 
@@ -7,7 +8,8 @@ namespace Perch.Server.Admin;
 /// request for the longest time, so that silent connections do not keep others from <c>/health</c> and <c>/metrics</c>.
 /// </summary>
 /// <param name="cap">Most connections, at least 1.</param>
-internal sealed class AdminConnections(int cap)
+/// <param name="gate">Left when a connection has ended; the listener enters it.</param>
+internal sealed class AdminConnections(int cap, IAcceptGate gate)
 {
     private readonly Lock _lock = new();
 
@@ -18,20 +20,23 @@ internal sealed class AdminConnections(int cap)
     /// <summary>The middleware of a connection.</summary>
     public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        if (TryAdd(connection) is not { } entry)
-        {
-            connection.Abort(new ConnectionAbortedException("The admin endpoint serves as many requests as it may."));
-            return;
-        }
-
-        connection.Features.Set(entry);
+        var entry = TryAdd(connection);
         try
         {
+            if (entry is null)
+            {
+                connection.Abort(new ConnectionAbortedException("The admin endpoint serves as many requests as it may."));
+                return;
+            }
+
+            connection.Features.Set(entry);
             await next(connection);
         }
         finally
         {
-            Remove(entry);
+            if (entry is not null)
+                Remove(entry);
+            gate.Leave();
         }
     }
 

@@ -5,12 +5,12 @@ namespace Perch.Diagnostics;
 
 /// <summary>Counts the descriptors of this process, and refuses those that peers cause when too few are left.</summary>
 /// <remarks>
-/// The count is what the system reports once a second, and what was taken and returned here since. Thus descriptors that are not taken
-/// here (logs, stores, the admin endpoint) count too, and an error of the count lasts for a second at most.
+/// The count is what the system reports four times a second, and what was taken and returned here since. Thus descriptors that are not taken
+/// here (logs, stores, the admin endpoint) count too, and an error of the count does not last.
 /// </remarks>
 internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, IAcceptGate
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>At most this part of the time is spent counting: a kernel before 6.2 takes microseconds for each descriptor.</summary>
     private const int MostCounting = 20;
@@ -34,11 +34,15 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
         var limit = plan.Limit ?? long.MaxValue;
         _transferLimit = limit - DescriptorPlan.Floor - plan.Admin;
         _connectionLimit = _transferLimit - plan.Transfers;
-        _used = plan.Limit is null ? 0 : count() ?? 0;
+        _used = plan.Limit is null ? 0 : Count() ?? 0;
+        AdminGate = new GateOfAdmin(this, limit - DescriptorPlan.Floor);
         metrics.ObserveDescriptorRefusals(Refused);
     }
 
     public DescriptorPlan Plan { get; }
+
+    /// <summary>For connections to the admin endpoint, which may take all but the last descriptors.</summary>
+    public IAcceptGate AdminGate { get; }
 
     /// <summary>Descriptors that are open, as far as is known now.</summary>
     public long Used => Interlocked.Read(ref _used);
@@ -67,8 +71,21 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
     {
         // What is taken while the system counts may be counted twice, until the next time.
         var before = Used;
-        if (_count() is { } open)
+        if (Count() is { } open)
             Interlocked.Add(ref _used, open - before);
+    }
+
+    /// <remarks>The count needs a descriptor itself.</remarks>
+    private long? Count()
+    {
+        try
+        {
+            return _count();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return Plan.Limit;
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -98,6 +115,13 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
         Interlocked.Add(ref _used, -count);
         Interlocked.Increment(ref _refused[(int)holder]);
         return false;
+    }
+
+    private sealed class GateOfAdmin(DescriptorBudget budget, long limit) : IAcceptGate
+    {
+        public bool TryEnter() => budget.TryTake(1, limit, DescriptorHolder.Connection);
+
+        public void Leave() => budget.Leave();
     }
 }
 

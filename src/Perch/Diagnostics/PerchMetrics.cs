@@ -50,7 +50,7 @@ internal sealed class PerchMetrics : IDisposable
         "perch.descriptors.refused",
         () => Enum.GetValues<DescriptorHolder>().Select(holder => new Measurement<long>(refused(holder), new KeyValuePair<string, object?>("reason", NameOf(holder)))),
         "{refusal}",
-        "Descriptors that were refused since too few were left, by the cause that needed them; a connection asks again every 100 ms.");
+        "Descriptors that were refused since too few were left, by the cause that needed them; a connection asks again every 10 ms.");
 
     public void ConnectionEnded(EndedConnection ended) => _connectionDuration.Record(ended.Duration.TotalSeconds,
         new TagList { { "endpoint", ended.Endpoint }, { "protocol", ended.Protocol }, { "outcome", OutcomeNames[(int)ended.Outcome] } });

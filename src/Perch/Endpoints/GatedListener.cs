@@ -1,18 +1,22 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Perch.Transport;
 
 namespace Perch.Endpoints;
 
 /// <summary>Listeners of Kestrel's sockets that accept while a gate allows it.</summary>
-internal sealed class GatedListenerFactory(IConnectionListenerFactory inner, IAcceptGate gate, TimeProvider time) : IConnectionListenerFactory
+internal sealed class GatedListenerFactory(SocketTransportFactory inner, IAcceptGate gate, TimeProvider time)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
+    public bool CanBind(EndPoint endpoint) => inner.CanBind(endpoint);
+
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
         new GatedListener(await inner.BindAsync(endpoint, cancellationToken), gate, time);
 
     private sealed class GatedListener(IConnectionListener inner, IAcceptGate gate, TimeProvider time) : IConnectionListener
     {
-        private static readonly TimeSpan BackOff = TimeSpan.FromMilliseconds(100);
+        private static readonly TimeSpan BackOff = TimeSpan.FromMilliseconds(10);
 
         private readonly CancellationTokenSource _unbinding = new();
 
