@@ -16,6 +16,8 @@ internal static class HealthProbe
         using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator };
 #pragma warning restore MA0039
         using var client = new HttpClient(handler) { Timeout = Limit };
+        // With the key the answer has the reasons.
+        if (configuration["Admin:ApiKey"] is { Length: > 0 } key) client.DefaultRequestHeaders.TryAddWithoutValidation("X-Api-Key", key);
         try
         {
             using var response = await client.GetAsync(new Uri($"{address.Scheme}://{host}:{address.Port}/health/ready"));
