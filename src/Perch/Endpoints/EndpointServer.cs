@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
@@ -102,8 +104,8 @@ internal sealed class EndpointServerFactory(
             return new DirectTransportFactory(DirectOptions(address, endpoint, pipeline), _loops!, Loggers);
         var options = transportOptions.Create(Options.DefaultName);
         options.Backlog = address.Backlog;
-        if (address.ReusePort)
-            options.CreateBoundListenSocket = SharedPort.Bind;
+        if (BinderOf(address) is { } bind)
+            options.CreateBoundListenSocket = bind;
         return new SocketTransportFactory(Options.Create(options), Loggers);
     }
 
@@ -120,8 +122,16 @@ internal sealed class EndpointServerFactory(
             LoopHeld = endpoint.LoopHeld,
             ListenerChanged = endpoint.ListenerChanged,
         };
-        if (address.ReusePort)
-            options.CreateBoundListenSocket = SharedPort.Bind;
+        if (BinderOf(address) is { } bind)
+            options.CreateBoundListenSocket = bind;
         return options;
+    }
+
+    /// <returns>Null for the transport's own.</returns>
+    private static Func<EndPoint, Socket>? BinderOf(ListenAddress address)
+    {
+        if (address.ReusePort)
+            return SharedPort.Bind;
+        return address.Mode is { } mode ? endPoint => UnixSocketFile.Bind(endPoint, mode) : null;
     }
 }
