@@ -263,7 +263,7 @@ internal sealed partial class S3FileStore : IFileStore
     {
         try
         {
-            Directory.CreateDirectory(SpoolPath);
+            DataModes.CreateFolder(SpoolPath);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
