@@ -22,7 +22,7 @@ RUN dotnet publish src/Perch.Server --configuration Release --arch $TARGETARCH -
     && dotnet publish src/Perch.Cli --configuration Release --arch $TARGETARCH --no-restore --output /image/cli
 # The server reads /app/appsettings.json, which leads to /config: a folder to mount. A single file that is mounted stays
 # the old one when an editor saves by rename.
-RUN mkdir -p /image/config /image/data /image/logs \
+RUN mkdir -p /image/config /image/logs && mkdir -m 750 /image/data \
     && mv /image/app/appsettings.json /image/config/ \
     && ln -s /config/appsettings.json /image/app/appsettings.json
 

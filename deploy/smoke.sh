@@ -64,6 +64,7 @@ curl -s -o /dev/null --max-time 5 "tftp://$HOST:6969/no-such-file" && tftp=0 || 
 check "tftp on 6969 over UDP says that there is no such file" "68" "$tftp"
 check "live" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/live")"
 check "ready" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/ready")"
+check "endpoints without the key" "401" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/endpoints")"
 
 # The first scrape is up to 15 seconds after the start.
 for _ in $(seq 30); do

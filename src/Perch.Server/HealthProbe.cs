@@ -34,6 +34,8 @@ internal static class HealthProbe
         var protocols = endpoint["Protocols"] ?? configuration["Kestrel:EndpointDefaults:Protocols"];
         if ("Http2".Equals(protocols, StringComparison.OrdinalIgnoreCase))
             (request.Version, request.VersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+        // With the key the answer has the reasons.
+        if (configuration["Admin:ApiKey"] is { Length: > 0 } key) request.Headers.TryAddWithoutValidation("X-Api-Key", key);
         try
         {
             using var response = await client.SendAsync(request);

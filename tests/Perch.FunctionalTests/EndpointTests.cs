@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.Versioning;
 using Perch.FunctionalTests.Hosting;
 
 namespace Perch.FunctionalTests;
@@ -87,6 +88,26 @@ public sealed class EndpointTests
         Assert.Empty(await client.ReceiveToEndAsync());
         Assert.Equal(0, (await server.WaitForExitAsync()).ExitCode);
         Assert.False(File.Exists(path));
+    }
+
+    [Theory]
+    [InlineData("Direct")]
+    [InlineData("Kestrel")]
+    [UnsupportedOSPlatform("windows")]
+    public async Task UnixSocket_WithAMode_HasItAndWithoutOneThatOfTheUmask(string engine)
+    {
+        using var folder = new ServerFolder(new ServerSettings { SocketEngine = engine }
+            .With("open", """{ "UnixSocket": "open.sock", "Protocol": "echo", "Mode": "0666" }""")
+            .With("closed", """{ "UnixSocket": "closed.sock", "Protocol": "echo", "Mode": "0600" }""")
+            .With("default", """{ "UnixSocket": "default.sock", "Protocol": "echo" }"""));
+        // The umask removes the same rights from a folder and from a socket.
+        var unmasked = Directory.CreateDirectory(Path.Combine(folder.Root, "folder")).UnixFileMode;
+        await using var server = await ServerProcess.StartAsync(folder);
+        Assert.Equal((UnixFileMode)0b110_110_110, File.GetUnixFileMode(Path.Combine(folder.Root, "open.sock")));
+        Assert.Equal((UnixFileMode)0b110_000_000, File.GetUnixFileMode(Path.Combine(folder.Root, "closed.sock")));
+        Assert.Equal(unmasked, File.GetUnixFileMode(Path.Combine(folder.Root, "default.sock")));
+        using var client = await Client.ConnectAsync(Path.Combine(folder.Root, "closed.sock"));
+        Assert.Equal("GOT:x", await client.AskAsync("x", 5));
     }
 
     [Fact]

@@ -15,13 +15,15 @@ internal sealed class AdminLink : IDisposable
 
     private readonly HttpClient _http;
     private readonly TimeSpan _timeout;
+    private readonly bool _hasKey;
 
     public AdminLink(Uri url, string? apiKey, TimeSpan timeout)
     {
         Url = url;
         _timeout = timeout;
         _http = new(new SocketsHttpHandler { ConnectTimeout = timeout, AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MostAnswerBytes };
-        if (!string.IsNullOrEmpty(apiKey)) _http.DefaultRequestHeaders.TryAddWithoutValidation("X-Api-Key", apiKey);
+        _hasKey = !string.IsNullOrEmpty(apiKey);
+        if (_hasKey) _http.DefaultRequestHeaders.TryAddWithoutValidation("X-Api-Key", apiKey);
     }
 
     public Uri Url { get; }
@@ -88,7 +90,7 @@ internal sealed class AdminLink : IDisposable
         {
             var response = await _http.GetAsync(new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (response.StatusCode == HttpStatusCode.OK || response.StatusCode == accept) return response;
-            using (response) throw new CliException(ExitCode.Refused, $"{Url} refuses: {(int)response.StatusCode} {await ProblemAsync(response, limit.Token)}");
+            using (response) throw new CliException(ExitCode.Refused, $"{Url} refuses: {(int)response.StatusCode} {await ProblemAsync(response, limit.Token)}{KeyHint(response.StatusCode)}");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -118,6 +120,11 @@ internal sealed class AdminLink : IDisposable
             return PeerText.Escape(response.ReasonPhrase ?? "");
         }
     }
+
+    /// <summary>The client's own cure of a 401: a server behind a proxy may answer with a text that does not have it.</summary>
+    private string KeyHint(HttpStatusCode status) => status != HttpStatusCode.Unauthorized ? ""
+        : _hasKey ? " The key of --api-key or PERCH_API_KEY is not this server's Admin:ApiKey."
+        : " Set PERCH_API_KEY, or --api-key, to the server's Admin:ApiKey.";
 
     private CliException Silence() => new(ExitCode.TimedOut, $"{Url} did not answer within {_timeout.TotalSeconds:0.###} s.");
 

@@ -17,6 +17,9 @@ namespace Perch.Protocols.Files;
 /// </param>
 internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
 {
+    /// <summary>Bytes that <see cref="WatchAsync"/> lets wait in the stream.</summary>
+    private const int WatchedBytes = 64 * 1024;
+
     private readonly Queue<(Task Stored, long Bytes)> _storing = new(IFileUpload.AppendsAtOnce);
 
     /// <summary>What is being stored: it stays with the reader, before what comes next.</summary>
@@ -58,8 +61,30 @@ internal sealed class FileBody(PipeReader input, long? length, bool isBeating)
             throw;
         }
 
-        if (length is not null && Left > 0) throw Truncated("; what came can be resumed");
+        if (length is not null && Left > 0) throw Truncated();
     }
+
+    /// <summary>
+    /// Reads ahead while an upload begins, and cancels the begin if the stream ends before the announced length: nothing would follow. The
+    /// bytes stay in the stream; beyond <see cref="WatchedBytes"/> no more are read.
+    /// </summary>
+    public async ValueTask WatchAsync(Task begin, CancellationTokenSource gone)
+    {
+        if (begin.IsCompleted) return;
+        _ = begin.ContinueWith(static (_, input) => ((PipeReader)input!).CancelPendingRead(), input, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        for (var isWatching = true; isWatching && !begin.IsCompleted;)
+        {
+            var read = await input.ReadAsync();
+            var held = read.Buffer.Length;
+            if (read.IsCompleted && held < Left) await gone.CancelAsync();
+            isWatching = !read.IsCompleted && held < Math.Min(Left, WatchedBytes);
+            // The next reader is to have them at once.
+            input.AdvanceTo(read.Buffer.Start, isWatching && !begin.IsCompleted ? read.Buffer.End : read.Buffer.Start);
+        }
+    }
+
+    /// <summary>The error for a stream that ended early.</summary>
+    public ProtocolException Truncated() => Truncated("; what came can be resumed");
 
     /// <summary>Passes over what is left.</summary>
     /// <exception cref="ProtocolException"><c>truncated</c>.</exception>

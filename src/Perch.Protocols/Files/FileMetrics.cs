@@ -26,8 +26,9 @@ internal sealed class FileMetrics : IDisposable
         _active = _meter.CreateUpDownCounter<long>("perch.files.active", "{transfer}", "Uploads and downloads in progress.");
     }
 
-    public void Observe(Func<FileTotals> totals)
+    public void Observe(Func<FileTotals> totals, Func<FileLimits> limits)
     {
+        _meter.CreateObservableCounter("perch.files.partials.dropped", () => limits().Dropped, "{file}", "Idle unfinished uploads that were dropped to make room.");
         _meter.CreateObservableUpDownCounter("perch.files.stored", () => totals().Files, "{file}", "Whole files in the store.");
         _meter.CreateObservableUpDownCounter("perch.files.partials", () => (long)totals().Partials, "{file}", "Unfinished uploads, those in progress too.");
         _meter.CreateObservableUpDownCounter("perch.files.size", () => totals().Bytes, "By", "Bytes of files and unfinished uploads.");

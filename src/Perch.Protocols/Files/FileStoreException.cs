@@ -20,6 +20,9 @@ internal sealed class FileStoreException(string code, string text, string? detai
     /// <summary>Nobody waited any more: what was asked may still be done.</summary>
     public bool IsLate { get; init; }
 
+    /// <summary>The limit that is reached, if dropping idle uploads would make room.</summary>
+    public FileShortage? Shortage { get; init; }
+
     public static FileStoreException Unavailable(string detail, Exception? inner = null, bool isLate = false) =>
         new("unavailable", "the store cannot be used now, try again", detail, inner) { IsLate = isLate };
 
@@ -27,7 +30,10 @@ internal sealed class FileStoreException(string code, string text, string? detai
     public static FileStoreException Busy() =>
         new("unavailable", "too many transfers are in progress, try again", "too few descriptors are left for another transfer") { IsOfRequest = true };
 
-    public static FileStoreException Full(string detail, Exception? inner = null) => new("full", "there is no space left, try again later", detail, inner);
+    public static FileStoreException Full(string detail, Exception? inner = null, FileShortage? shortage = null) =>
+        new("full", "there is no space left, try again later", detail, inner) { Shortage = shortage };
+
+    public static FileStoreException NothingToResume() => new("offset", "there is no unfinished upload of this name: it was dropped, or never begun. Begin at 0");
 
     public static FileStoreException Exists() => new("exists", "a file has this name");
 

@@ -115,9 +115,19 @@ internal sealed class FileStoreOptions : IValidatableObject
     [Range(0, long.MaxValue)]
     public long MaxFiles { get; set; }
 
-    /// <summary>Most unfinished uploads, those in progress too. Default 10,000; each that can be resumed takes about a kilobyte of memory.</summary>
+    /// <summary>
+    /// Maximum number of unfinished uploads, those in progress included. At the maximum the oldest idle one is dropped for each new one.
+    /// Default 10,000; each that can be resumed takes about a kilobyte of memory.
+    /// </summary>
     [Range(1, 1_000_000)]
     public int MaxPartials { get; set; } = 10_000;
+
+    /// <summary>
+    /// Disk: maximum number of unfinished uploads of one IPv4 address, or of the /64 of an IPv6 one. At the maximum the oldest idle one of that
+    /// address is dropped. Default 1,000. 0: no limit, so that one peer can drop the idle uploads of all others.
+    /// </summary>
+    [Range(0, 1_000_000)]
+    public int MaxPartialsPerSource { get; set; } = 1000;
 
     /// <summary>No upload takes the disk below so many free bytes. Default 67,108,864 (64 MiB).</summary>
     [Range(0, long.MaxValue)]

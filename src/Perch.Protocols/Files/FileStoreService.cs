@@ -27,12 +27,14 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
     private volatile bool _isOpen;
     private volatile bool _isSuspect;
     private long _asked;
+    private string? _reported;
+    private long _reportedDropped;
     private Task _running = Task.CompletedTask;
 
     public FileStoreService(IFileStore store, FileMetrics metrics, TimeProvider time, ILogger<FileStoreService> logger)
     {
         (_store, _time, _logger, Metrics) = (store, time, logger, metrics);
-        metrics.Observe(() => _store.Totals);
+        metrics.Observe(() => _store.Totals, () => _store.Limits);
     }
 
     public FileMetrics Metrics { get; }
@@ -40,6 +42,9 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
     /// <summary>Why files cannot be stored now, or null.</summary>
     public string? Problem => _failure?.Message ?? _store.Totals.Fault
         ?? (Volatile.Read(ref _asked) is var asked and not 0 && _time.GetElapsedTime(asked) is var waited && waited > ProbeInterval ? $"the store has not answered for {waited.TotalSeconds:0} s" : null);
+
+    /// <summary>The limit that uploads meet now: they are refused, or idle ones are dropped. Null if none is reached.</summary>
+    public string? LimitReached => _store.Limits.Reached;
 
     /// <summary>Called by a handler: without one the store is not even opened.</summary>
     public void Need() => _needed.TrySetResult();
@@ -103,6 +108,7 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
                 }
 
                 _tried.TrySetResult();
+                ReportLimits();
                 if (!_isOpen || _time.GetElapsedTime(trimmed) < TrimInterval) continue;
                 await TrimAsync();
                 trimmed = _time.GetTimestamp();
@@ -137,6 +143,16 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
         }
     }
 
+    /// <summary>One line when a limit is reached, and one when it is not any more.</summary>
+    private void ReportLimits()
+    {
+        var limits = _store.Limits;
+        if (limits.Reached is not null && _reported is null) Log.LimitReached(_logger, limits.Reached);
+        if (limits.Reached is null && _reported is not null) Log.LimitLeft(_logger, limits.Dropped - _reportedDropped);
+        if (limits.Reached is null) _reportedDropped = limits.Dropped;
+        _reported = limits.Reached;
+    }
+
     private async Task TrimAsync()
     {
         try
@@ -167,6 +183,13 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
 
         [LoggerMessage(4512, LogLevel.Information, "{Count} abandoned uploads were deleted", EventName = "FileUploadsTrimmed")]
         public static partial void Trimmed(ILogger logger, int count);
+
+        [LoggerMessage(4514, LogLevel.Warning, "A limit of the file store is reached: {Limit}. The oldest idle uploads are dropped for new ones; if none is idle, "
+            + "new ones are refused", EventName = "FileLimitReached")]
+        public static partial void LimitReached(ILogger logger, string limit);
+
+        [LoggerMessage(4515, LogLevel.Information, "No limit of the file store is reached any more; {Dropped} idle uploads were dropped", EventName = "FileLimitLeft")]
+        public static partial void LimitLeft(ILogger logger, long dropped);
 
         [LoggerMessage(4513, LogLevel.Error, "A file of the store is damaged: {Problem}", EventName = "FileCorrupt")]
         public static partial void Corrupt(ILogger logger, string problem);

@@ -2,9 +2,11 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Perch.Protocols.Files;
 
-/// <summary>Files can be stored.</summary>
+/// <summary>Files can be stored; degraded while a limit of the store is reached.</summary>
 internal sealed class FilesHealthCheck(FileStoreService files) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(files.Problem is { } problem ? HealthCheckResult.Unhealthy(problem) : HealthCheckResult.Healthy("files are stored"));
+        Task.FromResult(files.Problem is { } problem ? HealthCheckResult.Unhealthy(problem)
+            : files.LimitReached is { } limit ? HealthCheckResult.Degraded($"{limit}: idle uploads are dropped, or new ones refused")
+            : HealthCheckResult.Healthy("files are stored"));
 }

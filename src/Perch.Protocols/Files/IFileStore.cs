@@ -11,6 +11,9 @@ internal interface IFileStore : IAsyncDisposable
     /// <summary>What it holds, as far as is known without asking.</summary>
     FileTotals Totals { get; }
 
+    /// <summary>The limits that are reached.</summary>
+    FileLimits Limits { get; }
+
     /// <summary>Makes the store ready, and clean where it was left by a crash. Called again after it failed.</summary>
     /// <exception cref="FileStoreException">It cannot be used now.</exception>
     Task OpenAsync(CancellationToken cancellationToken);

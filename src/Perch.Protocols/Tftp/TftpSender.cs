@@ -13,16 +13,34 @@ namespace Perch.Protocols.Tftp;
 /// double every block to the end of the file (the Sorcerer's Apprentice, RFC 1123, section 4.2.3.1). With longer windows it may
 /// also say that the window's first block was lost. It does where it has come no sooner than an answer to this window could: then
 /// the window is sent again, once. All else is left to the timeout.
+/// <para>
+/// A port of the transfer's own is weak proof: an acknowledgement in the name of a victim that is sent to every port finds it. Each
+/// acknowledgement has to be sent so again, because the port stays unknown, so what follows one of them is bounded: the window twice, then
+/// its first block, and <see cref="MaxBytesPerAcknowledgment"/> in all. A peer that is there answers the first block too.
+/// </para>
 /// </remarks>
 internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeProvider time, Action onProgress)
 {
     /// <summary>How long a full send buffer is waited for, and how often: what does not fit then is as if it were lost.</summary>
+    /// <summary>
+    /// Bytes on the wire that are sent before the next acknowledgement: the longest window twice, and some blocks more. An acknowledgement
+    /// to each of the 28,232 ports that Linux chooses from costs its sender 903,424 bytes, so the bytes sent are 1.5 times as many.
+    /// </summary>
+    internal const int MaxBytesPerAcknowledgment = 1280 * 1024;
+
+    private const int MaxWindowSends = 2;
+
+    /// <summary>Bytes of the headers of IPv6 and UDP, the longer ones.</summary>
+    private const int IPv6Headers = 48;
+
     private static readonly TimeSpan SendPause = TimeSpan.FromMilliseconds(1);
     private const int MostSendPauses = 100;
 
     private long _acknowledged;
     private long _sent;
     private long _sentAt;
+    private long _unacknowledgedBytes;
+    private int _windowSends;
     private bool _isResent;
     private bool _hasGoneBack;
     private TimeSpan _quickest = TimeSpan.MaxValue;
@@ -75,7 +93,8 @@ internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeP
     /// <summary>Sends everything behind the acknowledged block that is made.</summary>
     private async ValueTask SendWindowAsync()
     {
-        if (_sent > _acknowledged) exchange.CountResent(_sent - _acknowledged);
+        var end = EndOfSend();
+        if (_sent > _acknowledged) exchange.CountResent(end - _acknowledged);
         (_isResent, _sent, _sentAt) = (_sent > _acknowledged, blocks.Made, time.GetTimestamp());
         if (_sent == blocks.Last) exchange.MarkEnding();
         if (!exchange.IsProven)
@@ -89,10 +108,20 @@ internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeP
         var (next, pauses) = (_acknowledged + 1, 0);
         while (true)
         {
-            while (next <= _sent && exchange.SendMany(blocks.Packets(next, _sent), blocks.PacketBytes) is var passed and > 0) next += passed;
-            if (next > _sent || pauses++ == MostSendPauses) return;
+            while (next <= end && exchange.SendMany(blocks.Packets(next, end), blocks.PacketBytes) is var passed and > 0) next += passed;
+            if (next > end || pauses++ == MostSendPauses) return;
             await Task.Delay(SendPause, time);
         }
+    }
+
+    /// <returns>The last block that may be sent now; the acknowledged one if none may.</returns>
+    private long EndOfSend()
+    {
+        var end = _windowSends++ < MaxWindowSends ? blocks.Made : Math.Min(blocks.Made, _acknowledged + 1);
+        var bytes = (end - _acknowledged) * (blocks.PacketBytes + IPv6Headers);
+        if (_unacknowledgedBytes + bytes > MaxBytesPerAcknowledgment) return _acknowledged;
+        _unacknowledgedBytes += bytes;
+        return end;
     }
 
     /// <summary>Ends when the window has moved, or is to be sent again.</summary>
@@ -124,6 +153,7 @@ internal sealed class TftpSender(TftpExchange exchange, TftpBlocks blocks, TimeP
         if (!_isResent && _acknowledged + ahead == _sent && time.GetElapsedTime(_sentAt) is var took && took < _quickest) _quickest = took;
         exchange.CountBytes(blocks.BytesTo(_acknowledged + ahead) - blocks.BytesTo(_acknowledged), ahead);
         _acknowledged += ahead;
+        (_windowSends, _unacknowledgedBytes) = (0, 0);
         exchange.CountProgress();
         // What was sent behind an acknowledged gap is sent again right now; whoever says so once more is late.
         _hasGoneBack = _acknowledged < _sent;

@@ -5,7 +5,7 @@ using Perch.Diagnostics;
 
 namespace Perch.Server.Admin;
 
-/// <summary>The admin endpoint: health and metrics for everybody, the rest for this machine or who has the key.</summary>
+/// <summary>The admin endpoint: health and metrics without a key, the rest as <see cref="AdminAccess"/> allows it.</summary>
 internal static class AdminEndpoints
 {
     private const int MostConnections = 10_000;
@@ -33,15 +33,21 @@ internal static class AdminEndpoints
         guarded.MapGet("/connections/recent", (PerchStatus status) => Results.Json(status.RecentConnections, Json));
     }
 
+    /// <remarks>
+    /// Readiness needs no key, and descriptions have paths, addresses and host names. A request that may read <c>/endpoints</c> gets all of
+    /// it; every other one gets the names, so that a load balancer's operator sees which check is red.
+    /// </remarks>
     private static Task WriteHealthAsync(HttpContext context, HealthReport report)
     {
         var status = context.RequestServices.GetRequiredService<PerchStatus>();
+        var mayReadAll = context.RequestServices.GetRequiredService<AdminAccess>().Check(context) is null;
+        var endpoints = status.Endpoints.ToLookup(e => e.Name).Select(named => named.MaxBy(e => e.State == Endpoints.EndpointState.Listening)!);
         return context.Response.WriteAsJsonAsync(new
         {
             report.Status,
-            Checks = report.Entries.ToDictionary(e => e.Key, e => new { e.Value.Status, e.Value.Description }),
-            Endpoints = status.Endpoints.ToLookup(e => e.Name).Select(named => named.MaxBy(e => e.State == Endpoints.EndpointState.Listening)),
-            status.ConfigurationFaults,
+            Checks = report.Entries.ToDictionary(e => e.Key, e => new { e.Value.Status, Description = mayReadAll ? e.Value.Description : null }),
+            Endpoints = mayReadAll ? endpoints.Cast<object>() : endpoints.Select(e => new { e.Name, e.Protocol, e.State }),
+            ConfigurationFaults = mayReadAll ? status.ConfigurationFaults.Cast<object>() : status.ConfigurationFaults.Select(fault => new { fault.Key }),
             status.PendingKeys,
         }, Json, context.RequestAborted);
     }

@@ -7,7 +7,7 @@ internal sealed class AdminKeyFilter(AppliedConfiguration configuration) : IEndp
 {
     public ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
-        if (AdminAccessFilter.HasKey(context.HttpContext.Request, configuration["Admin:ApiKey"])) return next(context);
+        if (AdminAccess.HasKey(context.HttpContext.Request, configuration["Admin:ApiKey"])) return next(context);
         return ValueTask.FromResult<object?>(Results.Problem(
             "Set Admin:ApiKey, and send it as 'Authorization: Bearer <key>'.", statusCode: StatusCodes.Status401Unauthorized, title: "To change files a key is needed."));
     }

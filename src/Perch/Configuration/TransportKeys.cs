@@ -23,9 +23,10 @@ internal static class TransportKeys
             faults.Add(new($"{section.Path}:{nameof(settings.MulticastGroups)}", "is for UDP", "Remove it, or write \"Transport\": \"Udp\""));
         if (settings.ReusePort && (isUdp || listen.UnixSocket is not null || !OperatingSystem.IsLinux()))
             faults.Add(ReusePortFault(section, isUdp, listen.UnixSocket is not null));
+        var mode = SocketMode.Read(section, settings, listen.UnixSocket is not null, faults);
         return isUdp
             ? listen with { Transport = EndpointTransport.Udp, ReceiveBufferBytes = settings.ReceiveBufferBytes, MulticastGroups = ReadGroups(section, settings, listen, faults) }
-            : listen with { SocketEngine = perch.SocketEngine, Scheduling = SchedulingOf(settings, perch), ReusePort = settings.ReusePort };
+            : listen with { SocketEngine = perch.SocketEngine, Scheduling = SchedulingOf(settings, perch), ReusePort = settings.ReusePort, Mode = mode };
     }
 
     /// <remarks>Kestrel's own transport is always on the thread pool: the key changes nothing there, and binds nothing anew.</remarks>

@@ -126,7 +126,8 @@ internal sealed partial class Endpoint : IDisposable
 
     public void Dispose() => _stopping.Dispose();
 
-    private int Count() => Connections.Count() + (_server?.InHand ?? 0);
+    /// <remarks>A number that is kept: readiness is asked for often, and a server may have many connections.</remarks>
+    private int Count() => Volatile.Read(ref _served) + (_server?.InHand ?? 0);
 
     private async Task<bool> TryBindAsync(TimeSpan retryAfter, CancellationToken cancellationToken)
     {

@@ -51,6 +51,9 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
     /// <summary>TCP: other processes of the same user may bind the port too.</summary>
     public bool ReusePort { get; init; }
 
+    /// <summary>Unix sockets: the access rights of the file; null for those of the umask.</summary>
+    public UnixFileMode? Mode { get; init; }
+
     /// <summary>UDP: what the receive buffer is asked to hold, or null.</summary>
     public int? ReceiveBufferBytes { get; init; }
 
@@ -73,7 +76,7 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
     public bool Equals(ListenAddress? other) => other is not null
         && Equals(Address, other.Address) && Port == other.Port && UnixSocket == other.UnixSocket && Backlog == other.Backlog
         && Transport == other.Transport && SocketEngine == other.SocketEngine && Scheduling == other.Scheduling
-        && ReusePort == other.ReusePort
+        && ReusePort == other.ReusePort && Mode == other.Mode
         && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
 
     public override int GetHashCode() => HashCode.Combine(Address, Port, UnixSocket, Transport);

@@ -13,6 +13,12 @@ internal sealed class EndpointSettings
     /// <summary>The path of a Unix socket, relative to the content root.</summary>
     public string? UnixSocket { get; set; }
 
+    /// <summary>
+    /// The access rights of the Unix socket in octal digits, such as <c>0660</c>; a peer needs the right to write to connect. Default: what
+    /// the umask of the process leaves.
+    /// </summary>
+    public string? Mode { get; set; }
+
     /// <summary>The IP address to bind. Default <c>Perch:Address</c>.</summary>
     public string? Address { get; set; }
 

@@ -18,7 +18,7 @@ internal sealed class ListenSocket(ListenAddress address, KeepAliveOptions keepA
     /// <exception cref="SocketException">The address cannot be bound.</exception>
     public Socket Bind(EndPoint endPoint)
     {
-        var socket = address.ReusePort ? SharedPort.Bind(endPoint) : DirectTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+        var socket = Create(endPoint);
         lock (_lock)
         {
             _socket = socket;
@@ -26,6 +26,13 @@ internal sealed class ListenSocket(ListenAddress address, KeepAliveOptions keepA
         }
 
         return socket;
+    }
+
+    private Socket Create(EndPoint endPoint)
+    {
+        if (address.ReusePort)
+            return SharedPort.Bind(endPoint);
+        return address.Mode is { } mode ? UnixSocketFile.Bind(endPoint, mode) : DirectTransportOptions.CreateDefaultBoundListenSocket(endPoint);
     }
 
     /// <summary>Changes the options for connections that are accepted from now on.</summary>

@@ -1,5 +1,7 @@
+using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
+using Perch.Transport;
 
 namespace Perch.Endpoints;
 
@@ -37,6 +39,26 @@ internal static class UnixSocketFile
         }
 
         throw new AddressInUseException($"another process serves '{path}'");
+    }
+
+    /// <summary>
+    /// Binds a Unix socket whose file has this mode before a peer can connect: until the socket listens, every connect is refused.
+    /// </summary>
+    /// <exception cref="SocketException">The path cannot be bound.</exception>
+    public static Socket Bind(EndPoint endPoint, UnixFileMode mode)
+    {
+        var socket = DirectTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+        try
+        {
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(endPoint.ToString()!, mode);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <remarks>

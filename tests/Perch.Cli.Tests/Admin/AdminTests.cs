@@ -18,6 +18,15 @@ public sealed class AdminTests
         (await CliRun.RunAsync("status", $"http://{peer.Address}")).AssertFailed(ExitCode.Refused, told);
     }
 
+    [Theory]
+    [InlineData("", "Set PERCH_API_KEY, or --api-key, to the server's Admin:ApiKey.")]
+    [InlineData("wrong", "The key of --api-key or PERCH_API_KEY is not this server's Admin:ApiKey.")]
+    public async Task Status_WithoutTheServersKey_NamesTheVariable(string key, string told)
+    {
+        await using var peer = Http("401 Unauthorized", "{}");
+        (await CliRun.RunAsync(["status", $"http://{peer.Address}", "--api-key", key])).AssertFailed(ExitCode.Refused, told);
+    }
+
     [Fact]
     public async Task Status_OfAServerThatIsNoHttp_IsRefused()
     {

@@ -47,6 +47,19 @@ internal static class Forger
 {
     public static void Send(IPEndPoint from, IPEndPoint to, ReadOnlySpan<byte> payload)
     {
+        using var socket = Open();
+        Send(socket, from, to, payload);
+    }
+
+    private static Socket Open()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Raw);
+        socket.SetSocketOption(SocketOptionLevel.IP, SocketOptionName.HeaderIncluded, true);
+        return socket;
+    }
+
+    private static void Send(Socket socket, IPEndPoint from, IPEndPoint to, ReadOnlySpan<byte> payload)
+    {
         const int Headers = 28;
         var packet = new byte[Headers + payload.Length];
         // Version and length; the system fills in the total length, the id and the checksum. UDP's checksum may be 0 (RFC 768).
@@ -58,9 +71,14 @@ internal static class Forger
         WritePort(packet.AsSpan(22), to.Port);
         WritePort(packet.AsSpan(24), packet.Length - 20);
         payload.CopyTo(packet.AsSpan(Headers));
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Raw);
-        socket.SetSocketOption(SocketOptionLevel.IP, SocketOptionName.HeaderIncluded, true);
         Assert.Equal(packet.Length, socket.SendTo(packet, to));
+    }
+
+    /// <summary>The same to every port of a range.</summary>
+    public static void SendToPorts(IPEndPoint from, IPAddress to, int first, int last, ReadOnlySpan<byte> payload)
+    {
+        using var socket = Open();
+        for (var port = first; port <= last; port++) Send(socket, from, new(to, port), payload);
     }
 
     private static void WritePort(Span<byte> bytes, int port) => System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)port);

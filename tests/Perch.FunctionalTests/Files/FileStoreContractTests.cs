@@ -171,6 +171,43 @@ public sealed class FileStoreContractTests
         Assert.Equal(5, (await store.StatAsync("a")).Partial);
     }
 
+    /// <summary>Unfinished uploads of a peer that has left make room for others, and never one that is on its way.</summary>
+    [Theory, DiskData, S3Data]
+    public async Task MaxPartials_Reached_DropsIdleUploadsOnly(string kind)
+    {
+        await using var scene = await StoreScene.OpenAsync(kind, options => options.MaxPartials = 2);
+        var store = scene.Store;
+        await store.LeaveAsync("idle", FileFolder.Bytes(5), 10);
+        await using var live = await store.BeginAsync(new(FileFolder.Name("live")) { Length = 4 }, default);
+        await live.AppendAsync(new("li"u8.ToArray()));
+
+        await store.PutAsync("new", "x");
+        Assert.Equal(0, (await store.StatAsync("idle")).Partial);
+        Assert.Equal(1, store.Limits.Dropped);
+        Assert.Equal("there are 2 unfinished uploads", store.Limits.Reached);
+        await store.BeginAsync(new(FileFolder.Name("idle")) { Length = 10, Offset = 5 }, default).RefusedAsync("offset");
+
+        await using (var second = await store.BeginAsync(new(FileFolder.Name("second")) { Length = 4 }, default))
+            await store.PutAsync("refused", "x").RefusedAsync("quota");
+        await live.AppendAsync(new("ve"u8.ToArray()));
+        await live.CompleteAsync();
+        Assert.Equal("live", await store.ReadTextAsync("live"));
+    }
+
+    [Theory, DiskData, S3Data]
+    public async Task MaxBytes_Reached_DropsIdleUploadsIfThatIsEnough(string kind)
+    {
+        await using var scene = await StoreScene.OpenAsync(kind, options => options.MaxBytes = 100);
+        var store = scene.Store;
+        await store.PutAsync("whole", FileFolder.Bytes(20));
+        await store.LeaveAsync("a", FileFolder.Bytes(30), 40);
+        await store.BeginAsync(new(FileFolder.Name("b")) { Length = 81 }, default).RefusedAsync("quota");
+        Assert.Equal(30, (await store.StatAsync("a")).Partial);
+        await store.PutAsync("b", FileFolder.Bytes(80));
+        Assert.Equal(0, (await store.StatAsync("a")).Partial);
+        Assert.Equal(new(2, 100, 0), store.Totals);
+    }
+
     [Theory, DiskData, S3Data]
     public async Task Begin_Anew_MakesWhatWasThereOfNoUse(string kind)
     {

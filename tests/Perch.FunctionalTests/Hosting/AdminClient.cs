@@ -7,15 +7,27 @@ using System.Text.RegularExpressions;
 namespace Perch.FunctionalTests.Hosting;
 
 /// <summary>Asks the admin endpoint, over HTTP as everybody does.</summary>
-internal sealed partial class AdminClient(string url) : IDisposable
+internal sealed partial class AdminClient : IDisposable
 {
-    private readonly HttpClient _http = new() { BaseAddress = new Uri(url), Timeout = Poll.Deadline };
+    private readonly HttpClient _http;
 
-    public string Url { get; } = url;
-
-    public async Task<(HttpStatusCode Status, string Body)> GetAsync(string path, params (string Name, string Value)[] headers)
+    /// <param name="url">The endpoint's address.</param>
+    /// <param name="apiKey">The key that every request has; empty for none.</param>
+    public AdminClient(string url, string apiKey = "")
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        Url = url;
+        _http = new() { BaseAddress = new Uri(url), Timeout = Poll.Deadline };
+        if (apiKey.Length > 0) _http.DefaultRequestHeaders.Add("X-Api-Key", apiKey);
+    }
+
+    public string Url { get; }
+
+    public Task<(HttpStatusCode Status, string Body)> GetAsync(string path, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Get, path, headers);
+
+    public async Task<(HttpStatusCode Status, string Body)> SendAsync(HttpMethod method, string path, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, path);
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         using var response = await _http.SendAsync(request);
         return (response.StatusCode, await response.Content.ReadAsStringAsync());

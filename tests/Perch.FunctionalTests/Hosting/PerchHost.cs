@@ -13,10 +13,10 @@ internal sealed class PerchHost : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly RecordingWriter _log;
 
-    private PerchHost(WebApplication app, ServerFolder folder, RecordingWriter log)
+    private PerchHost(WebApplication app, ServerFolder folder, RecordingWriter log, string apiKey)
     {
         (_app, Folder, _log) = (app, folder, log);
-        Admin = new(app.Urls.First());
+        Admin = new(app.Urls.First(), apiKey);
     }
 
     public ServerFolder Folder { get; }
@@ -43,7 +43,7 @@ internal sealed class PerchHost : IAsyncDisposable
             });
             app.MapAdmin();
             await app.StartAsync();
-            return new(app, folder, log);
+            return new(app, folder, log, settings.ApiKey);
         }
         catch
         {

@@ -26,6 +26,9 @@ internal sealed class ServerSettings
 
     public string ApiKey { get; set; } = "";
 
+    /// <summary>The names of <c>Admin:Hosts</c>.</summary>
+    public string[] Hosts { get; set; } = [];
+
     /// <summary>Members of <c>Perch:Defaults:Guards</c>.</summary>
     [StringSyntax(StringSyntaxAttribute.Json)]
     public string Guards { get; set; } = "{}";
@@ -67,7 +70,7 @@ internal sealed class ServerSettings
             Shutdown = new { Drain, LameDuck },
         },
         Kestrel = new { Endpoints = new { Admin = new { Url = AdminUrl } } },
-        Admin = new { ApiKey },
+        Admin = new { ApiKey, Hosts },
         Logging = new { Format = LogFormat },
         Serilog = new { MinimumLevel = new { Default = Log, Override = LogOverrides } },
     });

@@ -31,8 +31,7 @@ public sealed class AccessLogTests
     public async Task Request_OfEachKind_HasItsLevel(string path, string level)
     {
         var host = await StartAsync("Debug");
-        using var client = new HttpClient();
-        using var response = await client.GetAsync(new Uri(host.Admin.Url + path));
+        await host.Admin.GetAsync(path);
         await host.DisposeAsync();
 
         Assert.Equal(level, Level(Assert.Single(Lines(host), entry => Property(entry, "Path") == path)));

@@ -54,6 +54,31 @@ public sealed class TftpForgedTests
         Assert.Equal(500 - served, metrics.Sum("perch_tftp_transfers_total", "outcome=\"busy\""));
     }
 
+    /// <summary>An acknowledgement to every port that the system chooses from finds the port of the transfer, and costs less than what follows it may cost the victim.</summary>
+    [RootFact]
+    public async Task Forged_AcknowledgementToEveryPort_IsWorthLessThanThreeTimesItsBytes()
+    {
+        const double mostFactor = 3;
+        await using var host = await StartAsync(fileBytes: 4_000_000);
+        var server = new IPEndPoint(IPAddress.Loopback, await host.Admin.GetPortAsync("tftp"));
+        var victim = new IPEndPoint(Victim, 40000);
+        var request = Encoding.ASCII.GetBytes("\0\u0001big\0octet\0blksize\065464\0windowsize\064\0timeout\01\0");
+        Forger.Send(victim, server, request);
+        await Poll.UntilAsync(async () => (await host.Admin.GetConnectionsAsync()).Any(c => c.BytesSent > 0), () => host.Log);
+
+        var range = (await File.ReadAllTextAsync("/proc/sys/net/ipv4/ip_local_port_range")).Split('\t').Select(int.Parse).ToArray();
+        var forged = (long)request.Length + Headers;
+        Forger.SendToPorts(victim, server.Address, range[0], range[1], "\0\u0004\0\0"u8);
+        forged += (range[1] - range[0] + 1L) * (4 + Headers);
+
+        await Poll.UntilAsync(async () => (await host.Admin.GetMetricsAsync()).Sum("perch_tftp_transfers_total", "direction=\"read\"") == 1, () => host.Log);
+        var metrics = await host.Admin.GetMetricsAsync();
+        Assert.Equal(1, metrics.Sum("perch_tftp_transfers_total", "direction=\"read\"", "outcome=\"timeout\""));
+        // The port was found: without an acknowledgement no block is sent.
+        var sent = await SentAsync(host);
+        Assert.InRange(sent, 64 * 1024, mostFactor * forged);
+    }
+
     [RootFact]
     public async Task Forged_Errors_AreNeverAnswered()
     {
@@ -73,12 +98,12 @@ public sealed class TftpForgedTests
         return (metrics.Sum("perch_datagrams_received_total"), metrics.Sum("perch_datagrams_sent_total"));
     }
 
-    private static async Task<PerchHost> StartAsync()
+    private static async Task<PerchHost> StartAsync(int fileBytes = 100_000)
     {
         var host = await PerchHost.StartAsync(new ServerSettings { Log = "Warning" }
             .With("tftp", """{ "Port": 0, "Transport": "Udp", "Protocol": "tftp", "Options": { "AllowWrite": true, "SinglePort": false, "Timeout": "00:00:00.0500000", "MaxTransfersPerSource": 1000 } }"""));
         var folder = Path.Combine(host.Folder.Root, "put");
-        await File.WriteAllBytesAsync(folder, new byte[100_000]);
+        await File.WriteAllBytesAsync(folder, new byte[fileBytes]);
         await Neighbour.RunAsync("curl", ["-sS", "--tftp-blksize", "60000", "-T", folder, $"tftp://127.0.0.1:{await host.Admin.GetPortAsync("tftp")}/big"], "");
         await UntilAsync(host, "perch_tftp_transfers_total", 1);
         return host;

@@ -47,7 +47,7 @@ public sealed class FilesProtocolTests
     [InlineData("PUT a\\b 3\nabc", "ERR name a name has no backslash")]
     [InlineData("PUT a\0 3\nabc", "ERR name a name has no control characters")]
     [InlineData("PUT .perch/lock 3\nabc", "ERR name no segment of a name begins with a dot")]
-    [InlineData("PUT a 4 offset=1\nabc", "ERR offset 0 bytes are there, go on from there or from 0")]
+    [InlineData("PUT a 4 offset=1\nabc", "ERR offset there is no unfinished upload of this name: it was dropped, or never begun. Begin at 0")]
     [InlineData("PUT there/x 3\nabc", "ERR conflict a file has the name of one of its folders")]
     [InlineData("PUT big 11\nabcabcabcab", "ERR quota a file has at most 10 bytes")]
     [InlineData("GET ..\n", "ERR name no segment of a name begins with a dot")]

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
 using Perch.Protocols.Tests.Files;
 using Perch.Protocols.Tests.Record;
+using Perch.Protocols.Tftp;
 
 namespace Perch.Protocols.Tests.Tftp;
 
@@ -320,6 +321,63 @@ public sealed class TftpReadTests
         peer.Acknowledge(11);
         await host.UntilEndedAsync("completed");
         Assert.Equal(0, host.Readings.Sum("perch.tftp.resent", "direction=read endpoint=test"));
+    }
+
+    /// <summary>An acknowledgement may be forged to every port, so one is not worth the window as often as it may be sent again.</summary>
+    [Fact]
+    public async Task Window_NotAcknowledged_IsSentTwiceAndThenOnlyItsFirstBlock()
+    {
+        var time = new FakeTimeProvider();
+        await using var host = await TftpHost.StartAsync(time: time);
+        var bytes = FileFolder.Bytes(8 * 10);
+        await host.Store.PutAsync("f", bytes);
+        using var peer = host.Connect();
+        await OpenWindowAsync(peer, 4);
+        await BlocksAsync(peer, 1, 4, bytes);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await BlocksAsync(peer, 1, 4, bytes);
+        foreach (var seconds in (int[])[2, 4])
+        {
+            time.Advance(TimeSpan.FromSeconds(seconds));
+            Assert.Equal(bytes[..8], await peer.DataAsync(1));
+            Assert.False(peer.HasPacket);
+        }
+
+        // A peer that is there needs no more.
+        peer.Acknowledge(1);
+        await BlocksAsync(peer, 2, 5, bytes);
+        peer.Acknowledge(5);
+        await BlocksAsync(peer, 6, 9, bytes);
+        peer.Acknowledge(9);
+        await BlocksAsync(peer, 10, 11, bytes);
+        peer.Acknowledge(11);
+        await host.UntilEndedAsync("completed");
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    public async Task LargeBlocks_NotAcknowledged_AreFewerBytesThanTheBoundHoweverOftenTheyMayBeSent(int windowSize)
+    {
+        var time = new FakeTimeProvider();
+        await using var host = await TftpHost.StartAsync("""{ "Retries": 100, "SinglePort": false }""", time: time);
+        await host.Store.PutAsync("f", FileFolder.Bytes(2_000_000));
+        using var peer = host.Connect();
+        peer.Read("f", $"blksize 65464 windowsize {windowSize} timeout 1");
+        await peer.OptionsAsync();
+        peer.Acknowledge(0);
+        // Before time passes: the server may not have received the acknowledgement yet.
+        var bytes = (await peer.ReceiveAsync()).Length + 28L;
+        while (host.Registry.Recent().Length == 0)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+            while (peer.HasPacket) bytes += (await peer.ReceiveAsync()).Length + 28;
+        }
+
+        while (peer.HasPacket) bytes += (await peer.ReceiveAsync()).Length + 28;
+        Assert.Equal(1, host.Ended("timeout"));
+        Assert.InRange(bytes, windowSize * 65464, TftpSender.MaxBytesPerAcknowledgment);
     }
 
     [Fact]

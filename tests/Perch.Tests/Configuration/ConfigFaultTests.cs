@@ -7,7 +7,7 @@ public sealed class ConfigFaultTests
 {
     private const string KnownGuards = "Known here: FirstByteTimeout, IdleTimeout, KeepAlive, MaxConnections, MaxDatagramsInHand, "
         + "RepliesPerSecond, WriteTimeout";
-    private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, LogConnections, MulticastGroups, Options, Port, Protocol, ReceiveBufferBytes, "
+    private const string KnownEndpoint = "Known here: Address, Backlog, Enabled, Guards, LogConnections, Mode, MulticastGroups, Options, Port, Protocol, ReceiveBufferBytes, "
         + "ReusePort, Scheduling, Transport, UnixSocket";
     private const string KnownEcho = "Known here: Delay, Framing, Loud, MaxMessageBytes, Prefix";
 
@@ -42,6 +42,7 @@ public sealed class ConfigFaultTests
     [InlineData(""" "Options": { "Loud": "yes" } """, "Perch:Endpoints:e:Options:Loud", "'yes' is not true or false", "Write true or false")]
     [InlineData(""" "Address": "localhost" """, "Perch:Endpoints:e:Address", "'localhost' is not an IP address", "Write for example 127.0.0.1, 0.0.0.0 (every IPv4 address), ::1 or :: (every address)")]
     [InlineData(""" "UnixSocket": "a.sock" """, "Perch:Endpoints:e:Port", "stands beside UnixSocket", "Write either Port (0 to 65535) or UnixSocket (a path)")]
+    [InlineData(""" "Mode": "0660" """, "Perch:Endpoints:e:Mode", "is for Unix sockets", "Remove it, or write UnixSocket in place of Port")]
     [InlineData(""" "Scheduling": "Pool" """, "Perch:Endpoints:e:Scheduling", "'Pool' is not one of the known words", "Write one of: Inline, ThreadPool")]
     [InlineData(""" "Transport": "Quic" """, "Perch:Endpoints:e:Transport", "'Quic' is not one of the known words", "Write one of: Tcp, Udp")]
     public void Read_FaultyKeyBesideGoodOnes_IsTheOneFault(string key, string path, string problem, string cure) =>
@@ -64,6 +65,24 @@ public sealed class ConfigFaultTests
         Assert.Equal((path, problem), (fault.Key, fault.Problem));
         if (path.EndsWith("Protocol", StringComparison.Ordinal)) Assert.Equal("Write one of: echo, message, plain", fault.Cure);
     }
+
+    [Theory]
+    [InlineData("rw-rw----")]
+    [InlineData("0888")]
+    [InlineData("66")]
+    [InlineData("4777")]
+    [InlineData("00660")]
+    [InlineData("-660")]
+    public void Read_ModeThatIsNotOctal_IsAFaultWithTheCure(string mode) => Assert.Equal(
+        new ConfigFault("Perch:Endpoints:e:Mode", $"'{mode}' is not an octal file mode", "Write three octal digits, for example \"0660\": the owner and the group may connect"),
+        FaultOf(One($""" "UnixSocket": "a", "Protocol": "plain", "Mode": "{mode}" """)));
+
+    [Theory]
+    [InlineData("\"0660\"", 0b110_110_000)]
+    [InlineData("\"600\"", 0b110_000_000)]
+    [InlineData("777", 0b111_111_111)]
+    public void Read_Mode_IsOctal(string written, int expected) =>
+        Assert.Equal((UnixFileMode)expected, Read(One($""" "UnixSocket": "a", "Protocol": "plain", "Mode": {written} """)).Endpoints["e"].Listen.Mode);
 
     [Theory]
     [InlineData(107, true)]

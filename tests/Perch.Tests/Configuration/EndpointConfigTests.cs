@@ -32,6 +32,7 @@ public sealed class EndpointConfigTests
         { Written, "LogConnections", "None", false },
         { Plain, "Protocol", "echo", false },
         { """ "UnixSocket": "a", "Protocol": "plain" """, "UnixSocket", "b", true },
+        { """ "UnixSocket": "a", "Protocol": "plain" """, "Mode", "0600", true },
         { """ "Port": 1, "Protocol": "message" """, "Transport", "Udp", true },
         { Udp, "ReceiveBufferBytes", "65536", true },
         { Udp, "MulticastGroups:0", "239.1.2.3", true },

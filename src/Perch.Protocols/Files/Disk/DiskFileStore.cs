@@ -51,6 +51,7 @@ internal sealed partial class DiskFileStore : IFileStore
     private readonly DiskPages _pages = new();
     private DiskLayout? _layout;
     private DiskUploads? _uploads;
+    private DiskRoom? _room;
 
     /// <param name="path">Absolute. Made where it is not there.</param>
     /// <param name="options">The limits.</param>
@@ -62,16 +63,20 @@ internal sealed partial class DiskFileStore : IFileStore
         (_path, _options, _time, _logger) = (path, options, time, logger);
         _retention = RetentionClock.OfThisMachine(time, logger);
         Threads = new(ThreadCount, options.DiskTimeout, time);
-        Quota = new(options, freeBytes ?? (() => new DriveInfo(path).AvailableFreeSpace));
+        Quota = new(options, time, freeBytes ?? (() => new DriveInfo(path).AvailableFreeSpace));
     }
 
     public FileTotals Totals => Quota.Totals;
+
+    public FileLimits Limits => Quota.Limits;
 
     public DiskThreads Threads { get; }
 
     public DiskQuota Quota { get; }
 
     public DiskUploads Uploads => _uploads ?? throw FileStoreException.Unavailable($"{_path} is not open.");
+
+    public DiskRoom Room => _room ?? throw FileStoreException.Unavailable($"{_path} is not open.");
 
     private DiskLayout Layout => _layout ?? throw FileStoreException.Unavailable($"{_path} is not open.");
 
@@ -106,17 +111,22 @@ internal sealed partial class DiskFileStore : IFileStore
         }
     });
 
-    public async Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken) => await Threads.RunAsync(
-        () =>
-        {
-            Layout.CheckPath(request.Name);
-            var upload = new DiskUpload(this, request);
-            var found = Find(request.Name);
-            if (request.OnlyNew && found is not null) throw FileStoreException.Exists();
-            upload.Begin(found?.Length);
-            return upload;
-        },
-        static late => late?.Leave());
+    public async Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken)
+    {
+        var upload = await Threads.RunAsync(
+            () =>
+            {
+                Layout.CheckPath(request.Name);
+                var upload = new DiskUpload(this, request);
+                var found = Find(request.Name);
+                if (request.OnlyNew && found is not null) throw FileStoreException.Exists();
+                upload.Begin(found?.Length);
+                return upload;
+            },
+            static late => late?.Leave());
+        await upload.CatchUpAsync(cancellationToken);
+        return upload;
+    }
 
     public async Task<IFileSnapshot?> OpenReadAsync(FileName name, CancellationToken cancellationToken) =>
         await Threads.RunAsync(() => OpenRead(name), static late => late?.Close());
@@ -336,7 +346,7 @@ internal sealed partial class DiskFileStore : IFileStore
             Quota.Counted(files, bytes);
             var uploads = new DiskUploads(layout, Quota, _options, _time);
             uploads.Load();
-            (_uploads, _layout) = (uploads, layout);
+            (_uploads, _room, _layout) = (uploads, new(uploads, Quota), layout);
             var totals = Totals;
             Log.Opened(_logger, _path, totals.Files, totals.Bytes, totals.Partials, recovered);
         }

@@ -10,8 +10,8 @@ namespace Perch.Protocols.Files.Disk;
 /// </summary>
 internal sealed class DiskFolder : IDisposable
 {
-    private const uint FolderMode = 0b111_101_101;
-    private const uint FileMode = 0b110_100_100;
+    private const uint FolderMode = (uint)DataModes.Folder;
+    private const uint FileMode = (uint)DataModes.File;
 
     private readonly SafeFileHandle _handle;
     private readonly string _path;
@@ -26,7 +26,7 @@ internal sealed class DiskFolder : IDisposable
         if (!OperatingSystem.IsLinux()) throw FileStoreException.Unavailable("The disk store needs Linux: it opens files relative to folders, which .NET cannot.");
         try
         {
-            if (create) Directory.CreateDirectory(path);
+            if (create) DataModes.CreateFolder(path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

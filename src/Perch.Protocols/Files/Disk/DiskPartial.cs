@@ -33,6 +33,9 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
     /// </summary>
     private const int WriteBytes = 64 * 1024;
 
+    /// <summary>Bytes of one step of <see cref="TryHashStep"/>: a few milliseconds.</summary>
+    private const int HashStepBytes = 4 * 1024 * 1024;
+
     private readonly Lock _hashing = new();
     private readonly List<ReadOnlyMemory<byte>> _pieces = [];
     private SafeFileHandle? _file;
@@ -53,6 +56,9 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
 
     /// <summary>Who writes it; null where nobody does.</summary>
     public DiskUpload? Owner { get; set; }
+
+    /// <summary>Its place among the idle uploads, of which <see cref="DiskUploads"/> keeps the order; null while it has an owner.</summary>
+    public LinkedListNode<DiskPartial>? IdleNode { get; set; }
 
     /// <summary>Its entry in the quota.</summary>
     public required DiskShare Share { get; init; }
@@ -89,7 +95,7 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
     /// <summary>As a crash or an earlier process left it.</summary>
     public void Found(long length, DateTimeOffset touched) => (Length, Touched) = (length, touched);
 
-    /// <summary>Goes back to an offset that it has, and has the hash of what is before.</summary>
+    /// <summary>Goes back to an offset that it has. The hash of the bytes before it is there after <see cref="TryHashStep"/> has done all of them.</summary>
     public void Resume(long offset)
     {
         _file ??= uploads.TryOpenFile(Entry, out _, forWriting: true) ?? throw FileStoreException.Unavailable($"{Entry} is gone from the store");
@@ -97,7 +103,34 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
         (Length, _begun, _synced) = (offset, offset, Math.Min(_synced, offset));
         lock (_hashing)
         {
-            if (_hash is null || _hashed != offset) Rehash(offset);
+            if (_hash is not null && _hashed <= offset) return;
+            DropHash();
+            _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            _hashed = 0;
+        }
+    }
+
+    /// <summary>Reads and hashes the next bytes of those that are not hashed, <see cref="HashStepBytes"/> at most; not under <see cref="Lock"/>.</summary>
+    /// <returns>False if the partial belongs to another upload.</returns>
+    public bool TryHashStep(DiskUpload owner, out bool isDone)
+    {
+        isDone = false;
+        lock (_hashing)
+        {
+            if (Owner != owner || _hash is null || _file is not { } file) return false;
+            var end = Math.Min(Length, _hashed + HashStepBytes);
+            try
+            {
+                Hash(file, end);
+            }
+            catch (ObjectDisposedException)
+            {
+                // The upload that took it over has ended.
+                return false;
+            }
+
+            isDone = _hashed == Length;
+            return true;
         }
     }
 
@@ -240,28 +273,19 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
         _hash = null;
     }
 
-    private void Rehash(long length)
+    /// <summary>Hashes to an offset; what is hashed stays so if a read fails.</summary>
+    private void Hash(SafeFileHandle file, long end)
     {
-        _hash ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        _hash.GetHashAndReset();
-        _hashed = 0;
         var buffer = ArrayPool<byte>.Shared.Rent(256 * 1024);
         try
         {
-            for (long at = 0; at < length;)
+            while (_hashed < end)
             {
-                var read = RandomAccess.Read(File, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at)), at);
+                var read = RandomAccess.Read(file, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - _hashed)), _hashed);
                 if (read == 0) throw FileStoreException.Unavailable($"{Entry} is shorter than it was");
-                _hash.AppendData(buffer, 0, read);
-                at += read;
-                _hashed = at;
+                _hash!.AppendData(buffer, 0, read);
+                _hashed += read;
             }
-        }
-        catch
-        {
-            // Of no use until it is read again.
-            DropHash();
-            throw;
         }
         finally
         {

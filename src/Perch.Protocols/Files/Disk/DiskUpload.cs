@@ -32,6 +32,8 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
 
     public FileUploadRequest Request { get; } = request;
 
+    private UploadSource? Source { get; } = UploadSource.From(request.Remote);
+
     public int BestAppendBytes
     {
         get
@@ -103,8 +105,31 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         lock (partial.Lock)
         {
             if (partial.Owner != this) return;
-            if (partial.Length > 0 && !partial.IsDetached && TrySync(partial)) partial.Leave();
+            if (partial.Length > 0 && !partial.IsDetached && TrySync(partial)) LeaveToNext(partial);
             else store.Uploads.Drop(partial);
+        }
+    }
+
+    /// <summary>
+    /// Reads and hashes the bytes before the offset, as far as the hash is not known: a step at a time, so that other work has its turns on the
+    /// disk's threads between them.
+    /// </summary>
+    /// <param name="cancellationToken">Ends it between two steps: the upload is left as it is.</param>
+    /// <exception cref="FileStoreException"><c>superseded</c>, <c>unavailable</c>.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        if (Request.Offset == 0) return;
+        try
+        {
+            do cancellationToken.ThrowIfCancellationRequested();
+            while (!await store.Threads.RunAsync(HashStep, late: _ => Leave()));
+        }
+        catch (Exception exception)
+        {
+            if (exception is FileStoreException { IsLate: true }) _isLeft = true;
+            await DisposeAsync();
+            throw;
         }
     }
 
@@ -130,7 +155,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
     private void Start(string key, long? replaced)
     {
         var more = Request.Length ?? 0;
-        _reservation = store.Quota.Begin(Request.Length, more, replaced, resumed: null);
+        _reservation = store.Room.Reserve(own: null, () => store.Quota.Begin(Request.Length, more, replaced, Source, resumed: null));
         try
         {
             _partial = store.Uploads.Begin(key, this, _reservation.Share);
@@ -145,22 +170,23 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
 
     private void Resume(string key, long? replaced)
     {
-        if (!store.Uploads.TryGet(key, out var partial)) throw FileStoreException.Offset(0);
+        if (!store.Uploads.TryGet(key, out var partial)) throw FileStoreException.NothingToResume();
         lock (partial.Lock)
         {
-            if (!store.Uploads.TryGet(key, out var newest) || newest != partial || partial.IsLost) throw FileStoreException.Offset(0);
+            if (!store.Uploads.TryGet(key, out var newest) || newest != partial || partial.IsLost) throw FileStoreException.NothingToResume();
             if (Request.Offset > partial.Length) throw FileStoreException.Offset(partial.Length);
             var more = Request.Length is { } length ? length - Request.Offset : 0;
-            _reservation = store.Quota.Begin(Request.Length, more, replaced, partial.Share);
+            _reservation = store.Room.Reserve(partial, () => store.Quota.Begin(Request.Length, more, replaced, Source, partial.Share));
             // From here on the uploader before this one is superseded.
             (_partial, partial.Owner) = (partial, this);
+            store.Uploads.MarkBusy(partial);
             try
             {
                 partial.Resume(Request.Offset);
             }
             catch
             {
-                partial.Leave();
+                LeaveToNext(partial);
                 Release();
                 throw;
             }
@@ -217,13 +243,7 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         {
             if (partial.Owner != this) throw Superseded();
             partial.EnsureNotLost();
-            store.Quota.Reserve(_reservation!, partial.Length + bytes.Length, bytes.Length);
-            if ((_untilCheck -= bytes.Length) <= 0)
-            {
-                store.Quota.CheckFree();
-                _untilCheck = DiskPartial.WriteBehind;
-            }
-
+            Reserve(partial, bytes.Length);
             var before = partial.Length;
             try
             {
@@ -234,6 +254,39 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
                 store.Quota.Wrote(_reservation!, partial.Length - before);
             }
         }
+    }
+
+    private void Reserve(DiskPartial partial, long bytes)
+    {
+        try
+        {
+            TryReserve(partial, bytes);
+        }
+        catch (FileStoreException refusal) when (refusal.Shortage is not null)
+        {
+            ReserveWithRoom(partial, bytes);
+        }
+    }
+
+    /// <remarks>A method of its own: the delegate is allocated for a refusal only.</remarks>
+    private void ReserveWithRoom(DiskPartial partial, long bytes) => store.Room.ReserveWithRoom(partial, () => TryReserve(partial, bytes));
+
+    private bool TryReserve(DiskPartial partial, long bytes)
+    {
+        store.Quota.Reserve(_reservation!, partial.Length + bytes, bytes);
+        var isDue = _untilCheck <= bytes;
+        if (isDue) store.Quota.CheckFree();
+        _untilCheck = isDue ? DiskPartial.WriteBehind : _untilCheck - bytes;
+        return true;
+    }
+
+    /// <returns>True if all of it is hashed.</returns>
+    private bool HashStep() => _partial!.TryHashStep(this, out var isDone) ? isDone : throw Superseded();
+
+    private void LeaveToNext(DiskPartial partial)
+    {
+        partial.Leave();
+        store.Uploads.MarkIdle(partial);
     }
 
     private static bool TrySync(DiskPartial partial)

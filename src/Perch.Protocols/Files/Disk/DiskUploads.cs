@@ -13,6 +13,7 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
     private const int IdBytes = 8;
 
     private readonly Dictionary<string, DiskPartial> _newest = [];
+    private readonly LinkedList<DiskPartial> _idle = [];
     private readonly Lock _lock = new();
 
     /// <summary>Takes in what an earlier process left: of each name the upload that was written last.</summary>
@@ -33,6 +34,42 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
             partial.Found(status.Size, status.Modified);
             _newest[uploads.Key] = partial;
             foreach (var (older, _) in ordered.Skip(1)) layout.Uploads.Delete(older);
+        }
+
+        foreach (var partial in _newest.Values.OrderBy(partial => partial.Touched)) MarkIdle(partial);
+    }
+
+    /// <summary>The owner has left the upload. Called under its lock.</summary>
+    public void MarkIdle(DiskPartial partial)
+    {
+        lock (_lock) partial.IdleNode ??= _idle.AddLast(partial);
+    }
+
+    /// <summary>An uploader goes on with the upload. Called under its lock.</summary>
+    public void MarkBusy(DiskPartial partial)
+    {
+        lock (_lock) RemoveIdle(partial);
+    }
+
+    /// <summary>The uploads without an owner, the one that was left first at the begin.</summary>
+    /// <param name="source">Those of this peer; null for all.</param>
+    public List<DiskPartial> Idle(UploadSource? source)
+    {
+        lock (_lock) return [.. _idle.Where(partial => source is null || partial.Share.Source == source)];
+    }
+
+    /// <summary>Drops an upload without an owner. Does not wait: the caller may hold the lock of another upload.</summary>
+    /// <returns>False if an uploader has it, or it has gone.</returns>
+    public bool TryDropIdle(DiskPartial partial)
+    {
+        if (!partial.Lock.TryEnter()) return false;
+        try
+        {
+            return DropIdle(partial, _ => true);
+        }
+        finally
+        {
+            partial.Lock.Exit();
         }
     }
 
@@ -79,6 +116,7 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
         lock (_lock)
         {
             if (_newest.TryGetValue(partial.Key, out var newest) && newest == partial) _newest.Remove(partial.Key);
+            RemoveIdle(partial);
         }
     }
 
@@ -99,6 +137,7 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
         {
             foreach (var partial in _newest.Values) partial.Dispose();
             _newest.Clear();
+            _idle.Clear();
         }
     }
 
@@ -121,6 +160,13 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
             Drop(partial);
             return true;
         }
+    }
+
+    private void RemoveIdle(DiskPartial partial)
+    {
+        if (partial.IdleNode is not { } node) return;
+        _idle.Remove(node);
+        partial.IdleNode = null;
     }
 
     private void Detach(DiskPartial older)

@@ -46,7 +46,7 @@ internal sealed partial class S3FileStore : IFileStore
     {
         (Options, SpoolPath, _time, _logger) = (options, spoolPath, time, logger);
         Bucket = new(client, options.Bucket, options.Prefix, options.Timeout);
-        (Files, Checkpoints, Totals) = (new(Bucket), new(Bucket, logger), new(options));
+        (Files, Checkpoints, Totals) = (new(Bucket), new(Bucket, logger), new(options, time));
         Publisher = new(Bucket, Files, Checkpoints, Totals, logger);
         _trimmer = new(this, _live, time, RetentionClock.OfThisMachine(time, logger));
     }
@@ -69,6 +69,8 @@ internal sealed partial class S3FileStore : IFileStore
     public DiskThreads Threads { get; } = new(ThreadCount, TimeSpan.Zero, TimeProvider.System);
 
     FileTotals IFileStore.Totals => Totals.Value;
+
+    FileLimits IFileStore.Limits => Totals.Limits;
 
     public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
@@ -174,7 +176,7 @@ internal sealed partial class S3FileStore : IFileStore
     private async Task<IFileUpload> StartAsync(FileUploadRequest request, string key, long? replaced)
     {
         var promised = request.Length ?? 0;
-        Totals.Begin(request.Length, promised, replaced, isNew: true);
+        await _trimmer.BeginAsync(key, () => Totals.Begin(request.Length, promised, replaced, isNew: true));
         try
         {
             var older = _live.Newest(key);
@@ -213,11 +215,11 @@ internal sealed partial class S3FileStore : IFileStore
                 if (await ETagsAsync(request.Name, have) is not { } etags)
                 {
                     await Publisher.DropAsync(request.Name, have);
-                    throw FileStoreException.Offset(0);
+                    throw FileStoreException.NothingToResume();
                 }
 
                 var promised = request.Length is { } length ? length - request.Offset : 0;
-                Totals.Begin(request.Length, promised, replaced, isNew: false);
+                await _trimmer.BeginAsync(key, () => Totals.Begin(request.Length, promised, replaced, isNew: false));
                 Totals.Cut(have.Length - request.Offset);
                 try
                 {
@@ -231,7 +233,7 @@ internal sealed partial class S3FileStore : IFileStore
 
                 await upload.ResumeAsync(etags, tail, (int)(request.Offset - parts));
             }, CancellationToken.None);
-            if (saved is null) throw FileStoreException.Offset(0);
+            if (saved is null) throw FileStoreException.NothingToResume();
             _live.Add(key, upload!);
             return upload!;
         }
@@ -263,7 +265,7 @@ internal sealed partial class S3FileStore : IFileStore
     {
         try
         {
-            Directory.CreateDirectory(SpoolPath);
+            DataModes.CreateFolder(SpoolPath);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

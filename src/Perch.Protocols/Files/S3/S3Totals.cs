@@ -4,9 +4,10 @@ namespace Perch.Protocols.Files.S3;
 /// What the bucket holds: counted now and then, and kept up with what this process does in between. What other processes do is known
 /// only from the next count on, so limits of the whole store are kept as well as that.
 /// </summary>
-internal sealed class S3Totals(FileStoreOptions options)
+internal sealed class S3Totals(FileStoreOptions options, TimeProvider time)
 {
     private readonly Lock _lock = new();
+    private readonly ReachedLimits _limits = new(time);
     private FileTotals _totals = new(0, 0, 0);
     private long _promised;
 
@@ -20,6 +21,13 @@ internal sealed class S3Totals(FileStoreOptions options)
             lock (_lock) return _totals;
         }
     }
+
+    public FileLimits Limits => _limits.Read(Value.Partials >= options.MaxPartials ? TooManyPartials : null);
+
+    private string TooManyPartials => $"there are {options.MaxPartials} unfinished uploads";
+
+    /// <inheritdoc cref="ReachedLimits.Note"/>
+    public void NoteShortage(string text, int dropped) => _limits.Note(text, dropped);
 
     public void Counted(FileTotals totals)
     {
@@ -37,9 +45,10 @@ internal sealed class S3Totals(FileStoreOptions options)
         CheckFile(length ?? 0);
         lock (_lock)
         {
-            if (isNew && _totals.Partials >= options.MaxPartials) throw Quota($"there are {options.MaxPartials} unfinished uploads");
+            if (isNew && _totals.Partials >= options.MaxPartials) throw Quota(TooManyPartials, new(0));
             if (options.MaxFiles > 0 && replaced is null && _totals.Files >= options.MaxFiles) throw Quota($"there are {options.MaxFiles} files");
-            if (options.MaxBytes > 0 && _totals.Bytes + _promised + more - (replaced ?? 0) is var sum && (sum > options.MaxBytes || sum < 0)) throw Quota($"the store has at most {options.MaxBytes} bytes");
+            if (options.MaxBytes > 0 && (Int128)_totals.Bytes + _promised + more - (replaced ?? 0) - options.MaxBytes is var over && over > 0)
+                throw Quota($"the store has at most {options.MaxBytes} bytes", more <= options.MaxBytes ? new((long)over) : null);
             if (isNew) _totals = _totals with { Partials = _totals.Partials + 1 };
             _promised += more;
         }
@@ -95,5 +104,5 @@ internal sealed class S3Totals(FileStoreOptions options)
         if (options.MaxFileBytes > 0 && length > options.MaxFileBytes) throw Quota($"a file has at most {options.MaxFileBytes} bytes");
     }
 
-    private static FileStoreException Quota(string text) => new("quota", text);
+    private static FileStoreException Quota(string text, FileShortage? shortage = null) => new("quota", text) { Shortage = shortage };
 }

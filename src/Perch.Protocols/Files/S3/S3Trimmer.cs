@@ -11,6 +11,9 @@ internal sealed class S3Trimmer(S3FileStore store, S3Uploads live, TimeProvider 
 
     private const int MaxKeys = 1000;
 
+    /// <summary>Idle uploads that one listing drops at a limit of their number: the next ones begin without a listing.</summary>
+    private const int DroppedAtOnce = 20;
+
     private long? _counted;
 
     /// <returns>How many unfinished uploads were deleted.</returns>
@@ -20,6 +23,54 @@ internal sealed class S3Trimmer(S3FileStore store, S3Uploads live, TimeProvider 
         var trimmed = await TrimCheckpointsAsync(before, cancellationToken) + await TrimMultipartAsync(before, cancellationToken);
         if (_counted is not { } counted || time.GetElapsedTime(counted) >= CountInterval) await CountAsync(cancellationToken);
         return trimmed;
+    }
+
+    /// <summary>Runs a reservation, again after each time that idle uploads were dropped to make room for it.</summary>
+    /// <param name="own">Checkpoint of the upload that the reservation is for.</param>
+    /// <param name="reserve">The reservation.</param>
+    /// <exception cref="FileStoreException">The refusal, if no room can be made.</exception>
+    public async Task BeginAsync(string own, Action reserve)
+    {
+        while (true)
+        {
+            try
+            {
+                reserve();
+                return;
+            }
+            catch (FileStoreException refusal) when (refusal.Shortage is not null)
+            {
+                if (!await MakeRoomAsync(refusal, own)) throw;
+            }
+        }
+    }
+
+    /// <summary>Drops the uploads that were left first. One that another process may still write is not idle.</summary>
+    /// <returns>False if dropping every idle upload would not make enough room: then none is dropped.</returns>
+    private async Task<bool> MakeRoomAsync(FileStoreException refusal, string own)
+    {
+        var missing = refusal.Shortage!.Bytes;
+        var (idle, sum) = (new List<(FileName Name, S3Checkpoint Checkpoint)>(), 0L);
+        foreach (var key in await CheckpointsByAgeAsync())
+        {
+            if (missing == 0 ? idle.Count == DroppedAtOnce : sum >= missing) break;
+            if (key == own || live.Newest(key) is not null || await store.Checkpoints.FindAsync(key, CancellationToken.None) is not { Checkpoint: { Writer: null } found }
+                || !FileName.TryParse(found.Name, out var name, out _)) continue;
+            idle.Add((name, found));
+            sum += found.Length;
+        }
+
+        var dropped = sum >= missing ? idle.Count : 0;
+        foreach (var (name, checkpoint) in idle.Take(dropped)) await store.Publisher.DropAsync(name, checkpoint);
+        store.Totals.NoteShortage(refusal.Text, dropped);
+        return dropped > 0;
+    }
+
+    private async Task<List<string>> CheckpointsByAgeAsync()
+    {
+        var keys = new List<(string Key, DateTimeOffset Modified)>();
+        await foreach (var (key, _, modified) in KeysAsync(S3Files.Uploads, CancellationToken.None)) keys.Add((key, modified));
+        return [.. keys.OrderBy(k => k.Modified).Select(k => k.Key)];
     }
 
     /// <summary>What others do meanwhile may be counted or not; the next count knows.</summary>

@@ -24,6 +24,7 @@ internal static class SqliteLock
         var file = (File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path) + Suffix;
         try
         {
+            DataModes.TryCreateFile(file);
             return File.OpenHandle(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException exception) when (IsHeld(exception))

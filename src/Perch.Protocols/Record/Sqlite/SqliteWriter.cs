@@ -39,6 +39,8 @@ internal sealed class SqliteWriter : IDisposable
         string path, RecordsOptions options, TimeProvider time, RetentionClock retention, TimeSpan busyTimeout, bool isSuspect, out long migratedFrom)
     {
         CreateFolder(path);
+        // SQLite gives the log and the index the mode of the database.
+        DataModes.TryCreateFile(path);
         var database = new SqliteDatabase(path, create: true, busyTimeout);
         SafeFileHandle? fileLock = null;
         try
@@ -95,7 +97,7 @@ internal sealed class SqliteWriter : IDisposable
     {
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            DataModes.CreateFolder(Path.GetDirectoryName(path)!);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
