@@ -12,6 +12,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public const int Sigquit = 3;
     public const int Sigkill = 9;
     public const int Sigterm = 15;
+    public const int Sigcont = 18;
+    public const int Sigstop = 19;
 
     private readonly Process _process;
     private readonly TaskCompletionSource<string> _admin = new(TaskCreationOptions.RunContinuationsAsynchronously);
