@@ -20,12 +20,12 @@ internal static class ByteSize
         return bytes > 0;
     }
 
-    /// <summary>The parser of an option; what is no size becomes its error.</summary>
+    /// <summary>Parser of an option.</summary>
     public static long? Parse(ArgumentResult result)
     {
-        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        if (TryParse(text, out var bytes)) return bytes;
-        result.AddError($"'{text}' is not a number of bytes: write 1000, 64k, 1.5M or 2G.");
+        if (TryParse(result.Text(), out var bytes))
+            return bytes;
+        result.RefuseValue("is not a number of bytes: write 1000, 64k, 1.5M or 2G.");
         return null;
     }
 

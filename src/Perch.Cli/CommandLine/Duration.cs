@@ -23,12 +23,12 @@ internal static class Duration
         return true;
     }
 
-    /// <summary>The parser of an option; what is no time becomes its error.</summary>
+    /// <summary>Parser of an option.</summary>
     public static TimeSpan? Parse(ArgumentResult result)
     {
-        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        if (TryParse(text, out var duration)) return duration;
-        result.AddError($"'{text}' is not a time: write 500ms, 10s, 2m or 1h (at most {Longest.TotalHours} h).");
+        if (TryParse(result.Text(), out var duration))
+            return duration;
+        result.RefuseValue($"is not a time: write 500ms, 10s, 2m or 1h (at most {Longest.TotalHours} h).");
         return null;
     }
 }

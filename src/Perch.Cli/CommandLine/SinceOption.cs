@@ -14,10 +14,9 @@ internal static class SinceOption
         HelpName = "time",
         CustomParser = result =>
         {
-            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-            if (TryParse(text, time.GetUtcNow(), out var since))
+            if (TryParse(result.Text(), time.GetUtcNow(), out var since))
                 return since;
-            result.AddError($"{name} is a time, or a time before now: '{text}' is neither. Write 2026-11-20T00:00:00Z, 2026-11-20 or 1h, 30m, 7d");
+            result.RefuseValue("is not a time: write 2026-11-20T00:00:00Z, 2026-11-20, or 1h, 30m or 7d for a time before now.");
             return null;
         },
     };
