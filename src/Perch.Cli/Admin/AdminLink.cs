@@ -45,6 +45,10 @@ internal sealed class AdminLink : IDisposable
         {
             throw Silence();
         }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            throw Cut();
+        }
     }
 
     /// <summary>The lines of an answer as they come.</summary>
@@ -71,9 +75,9 @@ internal sealed class AdminLink : IDisposable
             {
                 throw new CliException(ExitCode.TimedOut, $"{Url} sent nothing for {silence.TotalSeconds:0.###} s.");
             }
-            catch (HttpIOException)
+            catch (IOException)
             {
-                throw new CliException(ExitCode.Cut, $"{Url} ended the connection midway.");
+                throw Cut();
             }
         }
     }
@@ -104,6 +108,8 @@ internal sealed class AdminLink : IDisposable
                 : new CliException(exception.HttpRequestError == HttpRequestError.SecureConnectionError ? ExitCode.Tls : ExitCode.Cut, $"{Url} cannot be asked: {PeerText.Escape(exception.GetBaseException().Message).TrimEnd('.')}.");
         }
     }
+
+    private CliException Cut() => new(ExitCode.Cut, $"{Url} ended the connection midway.");
 
     private static bool IsTemporary(HttpStatusCode status) => status is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Perch.Cli.Files;
+using Perch.Cli.Json;
 using Perch.Wire;
 
 namespace Perch.Cli.Admin;
@@ -40,7 +41,7 @@ internal static class ServerCheck
                 ["valid"] = process.ExitCode == 0,
                 ["plan"] = new JsonArray([.. (await output).Select(line => line.Split('\t')).Where(f => f.Length == 3).Select(f => new JsonObject { ["name"] = f[0], ["protocol"] = f[1], ["address"] = f[2] })]),
                 ["errors"] = new JsonArray([.. (faults.Length > 0 ? faults : told).Select(line => (JsonNode)line.Trim())]),
-            }.ToJsonString());
+            }.ToText());
             return process.ExitCode;
         }
 

@@ -35,7 +35,7 @@ internal sealed class TransferScreen(CliConsole console)
         var hasDetails = columns >= LeastDetailsColumns;
         _labelChars = Math.Clamp(columns - (hasDetails ? DetailsColumns : BarColumns), LeastLabelChars, MostLabelChars);
         ProgressColumn[] shown = [new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn()];
-        if (hasDetails) shown = [.. shown, new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn()];
+        if (hasDetails) shown = [.. shown, new TransferredColumn(), new RateColumn(), new RemainingTimeColumn()];
         var terminal = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(console.Error), ColorSystem = console.HasColor ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors });
         await terminal.Progress().AutoClear(true).HideCompleted(true)
             .Columns(shown)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using Perch.Cli.Bench;
 using Perch.Cli.CommandLine;
+using Perch.Cli.Json;
 using Perch.Cli.Net;
 
 namespace Perch.Cli.Verbs;
@@ -31,6 +32,8 @@ internal static class BenchVerb
         A server that puts something before what it sends back (Perch's echo: GOT:) needs --prefix. The load runs on one thread; --pid shows what the
         server spends (Linux).
 
+        A load of record:// or --mode line is stored in the server's database: perch asks before, and in a script needs --yes.
+
         Exit code 1: there were errors, or wrong content.
 
         Examples:
@@ -58,7 +61,8 @@ internal static class BenchVerb
         var svg = FileOption.Create("--svg", "Draw latency and throughput into this file.");
         var against = new Option<Target?>("--against") { Description = "Compare with this target, in turns.", HelpName = "URL", CustomParser = TargetArgument.Parse };
         var rounds = NumberOption.Create("--rounds", $"Turns of a comparison (default: {DefaultRounds}).", 1, 1000);
-        var command = new Command("bench", "Loads a server and measures throughput and latency.") { url, mode, connections, size, depth, rate, duration, warmUp, prefix, ping, both, pid, svg, against, rounds };
+        var yes = new Option<bool>("--yes", "-y") { Description = "Store the load of record:// and --mode line at the server without a question." };
+        var command = new Command("bench", "Loads a server and measures throughput and latency.") { url, mode, connections, size, depth, rate, duration, warmUp, prefix, ping, both, pid, svg, against, rounds, yes };
         command.SetAction(async (result, token) =>
         {
             var target = result.GetRequiredValue(url);
@@ -81,19 +85,21 @@ internal static class BenchVerb
             var other = result.GetValue(against);
             Check(options, target);
             if (other is not null) Check(options, other);
+            if (!result.GetValue(yes))
+                await ConfirmAsync(console, other is null ? [target] : [target, other], options, token);
             var isJson = result.GetValue(CommonOptions.Json);
             IReadOnlyList<BenchResult> results;
             if (other is null)
             {
                 var measured = await BenchRun.RunAsync(console, target, options, target.Address, token);
-                await console.Out.WriteAsync(isJson ? measured.ToJson().ToJsonString() + "\n" : BenchReport.Text(measured));
+                await console.Out.WriteAsync(isJson ? measured.ToJson().ToText() + "\n" : BenchReport.Text(measured));
                 results = [measured];
             }
             else
             {
                 var comparison = new BenchComparison(console, target, other, options, result.GetValue(rounds) ?? DefaultRounds);
                 await comparison.RunAsync(token);
-                await console.Out.WriteAsync(isJson ? comparison.ToJson().ToJsonString() + "\n" : comparison.Text());
+                await console.Out.WriteAsync(isJson ? comparison.ToJson().ToText() + "\n" : comparison.Text());
                 results = [.. comparison.Results];
             }
 
@@ -113,6 +119,22 @@ internal static class BenchVerb
         if (options.Mode == BenchMode.Udp && options.Size > 65000) throw Usage("--size of a datagram is at most 65000.");
         if (options is { Mode: BenchMode.Line, Size: < 2 or > 65536 }) throw Usage("--size of a line is 2 to 65536, its end counted.");
         if (options.Rate > 0 && options.Mode is not (BenchMode.Echo or BenchMode.Line)) throw Usage("--rate is for echo and line.");
+    }
+
+    /// <summary>A line that is answered with OK is stored: a load would fill the database of a server that is in use.</summary>
+    private static async Task ConfirmAsync(CliConsole console, Target[] targets, BenchOptions options, CancellationToken cancellationToken)
+    {
+        var stored = options.Mode == BenchMode.Line ? targets : Array.FindAll(targets, target => target.Protocol == "record");
+        if (stored.Length == 0)
+            return;
+        var warning = $"The load is stored in the database of {string.Join(" and ", stored.Select(target => target.Address))}, and is not deleted afterwards.";
+        if (!console.IsInputTerminal || !console.IsErrorTerminal)
+            throw Usage($"{warning} Give --yes if that is wanted.");
+        await console.Error.WriteAsync($"{warning} Go on? [y/N] ");
+        await console.Error.FlushAsync(cancellationToken);
+        var answer = await new LineSource(console.Input).ReadAsync(cancellationToken).AsTask().WaitAsync(cancellationToken);
+        if (answer is not { } line || Encoding.UTF8.GetString(line.Span).Trim().ToUpperInvariant() is not ("Y" or "YES"))
+            throw Usage("Nothing was sent.");
     }
 
     private static CliException Usage(string text) => new(ExitCode.Usage, text);

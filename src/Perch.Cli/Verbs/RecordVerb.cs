@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Perch.Cli.CommandLine;
+using Perch.Cli.Json;
 using Perch.Cli.Net;
 using Perch.Cli.Record;
 
@@ -73,7 +74,7 @@ internal static class RecordVerb
         {
             var json = new JsonObject { ["stored"] = summary.Stored, ["waiting"] = waiting, ["skipped"] = summary.Skipped, ["reconnects"] = summary.Reconnects, ["sender"] = journal.Sender };
             if (summary.LastId >= 0) json["lastId"] = summary.LastId;
-            await console.Out.WriteLineAsync(json.ToJsonString());
+            await console.Out.WriteLineAsync(json.ToText());
             return;
         }
 

@@ -158,6 +158,31 @@ public sealed class ClientRecordTests
         Assert.Contains("Completed 1", hello, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task StatusWatch_BeforeDuringAndAfterARestart_WaitsForTheServer()
+    {
+        var settings = Settings();
+        settings.AdminUrl = $"http://127.0.0.1:{FreePort.Find()}";
+        using var folder = new ServerFolder(settings);
+        using var work = new ServerFolder();
+        await using var watcher = PerchClient.Start(work.Root, "status", settings.AdminUrl, "--watch", "--every", "50ms");
+        for (var run = 0; run < 2; run++)
+        {
+            await Poll.UntilAsync(() => Count(watcher.SeenErrors, "Waiting for the server.") == run + 1, () => $"it waits: {watcher.SeenErrors}");
+            await using var server = await ServerProcess.StartAsync(folder);
+            var before = Count(watcher.Seen, "Healthy");
+            await Poll.UntilAsync(() => Count(watcher.Seen, "Healthy") > before, () => $"it shows the server: {watcher.Seen}");
+            server.Signal(ServerProcess.Sigkill);
+            await server.WaitForExitAsync();
+        }
+
+        watcher.Signal(ServerProcess.Sigint);
+        Assert.Equal(128 + ServerProcess.Sigint, (await watcher.EndAsync()).ExitCode);
+        Assert.Matches(@"http://127\.0\.0\.1:\d+/  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  Healthy", watcher.Seen);
+
+        static int Count(string text, string part) => text.Split(part).Length - 1;
+    }
+
     [Theory]
     [InlineData("appsettings.json")]
     [InlineData("other.json")]
