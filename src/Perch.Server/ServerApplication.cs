@@ -34,7 +34,7 @@ internal static class ServerApplication
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
         builder.Services.AddRoutingCore();
         var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
-        builder.Services.AddSingleton(new RecordStreamOptions()).AddSingleton<RecordStream>();
+        builder.Services.AddSingleton(new RecordReadOptions()).AddSingleton<RecordStream>();
         builder.Services.AddPerchTelemetry(builder.Configuration);
         configure?.Invoke(perch);
         return builder.Build();

@@ -13,8 +13,8 @@ internal sealed class TransferScreen(CliConsole console)
     private const int LeastLabelChars = 10;
 
     // What stands beside the label at least; where the terminal is narrower than the second, the bar and the share alone.
-    private const int DetailsColumns = 56;
-    private const int LeastDetailsColumns = 70;
+    private const int DetailsColumns = 58;
+    private const int LeastDetailsColumns = 72;
     private const int BarColumns = 20;
 
     private int _labelChars = MostLabelChars;

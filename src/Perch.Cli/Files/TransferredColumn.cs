@@ -9,7 +9,5 @@ internal sealed class TransferredColumn : ProgressColumn
 {
     protected override bool NoWrap => true;
 
-    public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) => new Text(Describe(task.Value, task.MaxValue)).RightJustified();
-
-    public static string Describe(double done, double all) => $"{ByteSize.Format(done)} / {ByteSize.Format(all)}";
+    public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) => new Text(ByteSize.Format(task.Value, task.MaxValue)).RightJustified();
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -11,7 +10,6 @@ internal static class RecordEndpoints
 {
     private const int DefaultLimit = 100;
     private const int MostRecords = 10_000;
-    private const int FlushThreshold = 64 * 1024;
 
     /// <summary>The query parameters of <c>/records</c>, as an error shows them.</summary>
     private static readonly Dictionary<string, string> Parameters = new(StringComparer.Ordinal)
@@ -53,12 +51,19 @@ internal static class RecordEndpoints
             var store = context.RequestServices.GetRequiredService<IRecordStore>();
             if (context.Request.Query.ContainsKey("last"))
                 query = query with { After = await NewestRecords.FindStartAsync(store, query, context.RequestAborted) };
+            var (options, time) = (context.RequestServices.GetRequiredService<RecordReadOptions>(), context.RequestServices.GetRequiredService<TimeProvider>());
+            using var output = new BoundedWriter(context.Response.BodyWriter, options.WriteTimeout, time, context.RequestAborted);
             await foreach (var record in store.ReadAsync(query, context.RequestAborted))
-            {
-                context.Response.BodyWriter.Write(ToJson(record));
-                context.Response.BodyWriter.Write("\n"u8);
-                if (context.Response.BodyWriter.UnflushedBytes >= FlushThreshold) await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
-            }
+                await output.WriteAsync((byte[])[.. ToJson(record), (byte)'\n']);
+            await output.FlushAsync();
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The reader left, which is no error of the server.
+        }
+        catch (TimeoutException)
+        {
+            BoundedWriter.Disconnect(context, context.RequestServices.GetRequiredService<RecordReadOptions>());
         }
         catch (RecordStoreException exception) when (!context.Response.HasStarted)
         {

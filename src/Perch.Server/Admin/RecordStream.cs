@@ -10,7 +10,7 @@ namespace Perch.Server.Admin;
 /// The stream begins after <c>Last-Event-ID</c> or <c>after</c>, else after the last record. Its first block has that id and no data, so
 /// a reader that is cut off before the first event can come back without missing a record (9.2.6).
 /// </summary>
-internal sealed partial class RecordStream : IDisposable
+internal sealed class RecordStream : IDisposable
 {
     private const int PageRecords = 500;
 
@@ -27,19 +27,17 @@ internal sealed partial class RecordStream : IDisposable
 
     private readonly IRecordStore _store;
     private readonly RecordWriter _writer;
-    private readonly RecordStreamOptions _options;
+    private readonly RecordReadOptions _options;
     private readonly TimeProvider _time;
     private readonly CancellationToken _stopping;
-    private readonly ILogger _logger;
     private readonly Meter _meter;
     private int _streams;
     private int _ready;
 
     public RecordStream(
-        IRecordStore store, RecordWriter writer, RecordStreamOptions options, TimeProvider time, IHostApplicationLifetime lifetime, IMeterFactory meters,
-        ILogger<RecordStream> logger)
+        IRecordStore store, RecordWriter writer, RecordReadOptions options, TimeProvider time, IHostApplicationLifetime lifetime, IMeterFactory meters)
     {
-        (_store, _writer, _options, _time, _stopping, _logger) = (store, writer, options, time, lifetime.ApplicationStopping, logger);
+        (_store, _writer, _options, _time, _stopping) = (store, writer, options, time, lifetime.ApplicationStopping);
         _meter = meters.Create("Perch");
         _meter.CreateObservableUpDownCounter("perch.record.streams", () => Volatile.Read(ref _ready), "{stream}", "Open streams of /records/stream that have sent their position.");
     }
@@ -105,7 +103,7 @@ internal sealed partial class RecordStream : IDisposable
 
             context.Response.ContentType = "text/event-stream";
             context.Response.Headers.CacheControl = "no-store";
-            using var output = new EventWriter(context.Response.BodyWriter, _options.WriteTimeout, _time, ending.Token);
+            using var output = new BoundedWriter(context.Response.BodyWriter, _options.WriteTimeout, _time, ending.Token);
             await StreamAsync(output, query, ending.Token);
         }
         catch (RecordStoreException exception) when (!context.Response.HasStarted)
@@ -116,18 +114,17 @@ internal sealed partial class RecordStream : IDisposable
         {
             // The store failed: the reader comes back with the last id.
         }
-        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             // The reader left, or the server stops.
         }
-        catch (OperationCanceledException)
+        catch (TimeoutException)
         {
-            Log.TimedOut(_logger, context.Connection.RemoteIpAddress?.ToString() ?? "unix", _options.WriteTimeout.TotalSeconds);
-            context.Abort();
+            BoundedWriter.Disconnect(context, _options);
         }
     }
 
-    private async Task StreamAsync(EventWriter output, RecordQuery query, CancellationToken cancellationToken)
+    private async Task StreamAsync(BoundedWriter output, RecordQuery query, CancellationToken cancellationToken)
     {
         await output.WriteAsync(Position(query.After));
         await output.FlushAsync();
@@ -142,7 +139,7 @@ internal sealed partial class RecordStream : IDisposable
         }
     }
 
-    private async Task FollowAsync(EventWriter output, RecordQuery query, CancellationToken cancellationToken)
+    private async Task FollowAsync(BoundedWriter output, RecordQuery query, CancellationToken cancellationToken)
     {
         var poll = _store.IsShared ? SharedPoll : KeepAlive;
         var isFiltered = query.Endpoint is not null || query.Contains is not null;
@@ -194,10 +191,4 @@ internal sealed partial class RecordStream : IDisposable
 
     /// <summary>A block without data: it only sets the reader's last event id.</summary>
     private static byte[] Position(long after) => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"id: {after}\n\n"));
-
-    private static partial class Log
-    {
-        [LoggerMessage(1050, LogLevel.Warning, "The reader {Client} of /records/stream took less than 16 KiB in {Seconds} s; its stream was ended", EventName = "RecordStreamTimedOut")]
-        public static partial void TimedOut(ILogger logger, string client, double seconds);
-    }
 }

@@ -58,6 +58,12 @@ public sealed class ValueTests
     public void ByteSize_Format_HasThreeDigits(long bytes, string text) => Assert.Equal(text, ByteSize.Format(bytes));
 
     [Theory]
+    [InlineData(20 * 1024 * 1024, 30_000_000, "20.0/28.6 MiB")]
+    [InlineData(0, 100, "0/100 B")]
+    [InlineData(1, 2000, "0.0/2.0 KiB")]
+    public void ByteSize_FormatOfAPart_HasTheUnitOfTheWhole(double part, double whole, string text) => Assert.Equal(text, ByteSize.Format(part, whole));
+
+    [Theory]
     [InlineData("--timeout", "soon", "time")]
     [InlineData("--framing", "json", "framing")]
     public async Task Option_WithAWrongValue_ExitsWithTwoAndTheCure(string option, string value, string about)

@@ -9,10 +9,9 @@ public sealed class TransferColumnTests
     [Fact]
     public void Columns_OfATransfer_HaveTheUnitsOfTheReport()
     {
-        Assert.Equal("20.0 MiB / 28.6 MiB", TransferredColumn.Describe(20 * 1024 * 1024, 30_000_000));
         var task = new ProgressTask(1, "a", 30_000_000);
         task.Increment(20 * 1024 * 1024);
-        Assert.Equal("20.0 MiB / 28.6 MiB", Render(new TransferredColumn(), task));
+        Assert.Equal("20.0/28.6 MiB", Render(new TransferredColumn(), task));
         Assert.Matches(@"^(\?|[\d.]+ [KMGTP]?i?B)/s$", Render(new RateColumn(), task));
     }
 

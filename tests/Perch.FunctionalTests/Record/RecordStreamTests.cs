@@ -102,25 +102,47 @@ public sealed class RecordStreamTests
     }
 
     /// <summary>Its events are longer than what the two sockets hold, so the server cannot write them.</summary>
-    [Fact]
-    public async Task Stream_ReaderThatDoesNotRead_EndsAndFreesItsSlot()
+    [Theory]
+    [InlineData("/records/stream?after=0")]
+    [InlineData("/records")]
+    public async Task Records_ReaderThatDoesNotRead_IsDisconnected(string path)
     {
-        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(new RecordStreamOptions { MaxStreams = 1, WriteTimeout = TimeSpan.FromMilliseconds(300) }));
+        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(new RecordReadOptions { MaxStreams = 1, WriteTimeout = TimeSpan.FromMilliseconds(300) }));
         for (var i = 0; i < 12; i++)
             await StoreAsync(host, "lines", new string((char)('a' + i), 1_000_000) + "\n");
         using var idle = await Client.ConnectAsync(new Uri(host.Admin.Url).Port, receiveBuffer: 4096);
-        await idle.SendAsync("GET /records/stream?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        await Poll.UntilAsync(() => host.Log.Contains("/records/stream took less than 16 KiB", StringComparison.Ordinal), () => host.Log);
+        await idle.SendAsync($"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        await Poll.UntilAsync(() => host.Log.Contains($"{path.Split('?')[0]} took less than 16 KiB", StringComparison.Ordinal), () => host.Log);
 
         await idle.AwaitEndAsync();
+        // Its slot is free.
         using var other = await Reader.OpenAsync(host, "?after=11");
         Assert.Equal('l', Assert.Single(await other.ReadAsync(1))[0]);
+    }
+
+    [Theory]
+    [InlineData("/records/stream?after=0")]
+    [InlineData("/records")]
+    public async Task Records_ReaderThatLeaves_IsNoErrorOfTheServer(string path)
+    {
+        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(new RecordReadOptions { MaxStreams = 1 }));
+        for (var i = 0; i < 12; i++)
+            await StoreAsync(host, "lines", new string((char)('a' + i), 1_000_000) + "\n");
+        using (var leaving = await Client.ConnectAsync(new Uri(host.Admin.Url).Port, receiveBuffer: 4096))
+        {
+            await leaving.SendAsync($"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            Assert.StartsWith("HTTP/1.1 200", await leaving.ReceiveTextAsync(1000), StringComparison.Ordinal);
+            leaving.Reset();
+        }
+
+        await host.StopAsync();
+        Assert.DoesNotContain(" ERR]", host.Log, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Stream_OverTheLimit_IsRefused()
     {
-        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(new RecordStreamOptions { MaxStreams = 1 }));
+        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(new RecordReadOptions { MaxStreams = 1 }));
         await StoreAsync(host, "lines", "one\n");
         using var first = await Reader.OpenAsync(host, "");
         await first.ReadLineAsync();
