@@ -6,4 +6,10 @@ namespace Perch.Cli;
 internal sealed class CliException(int exitCode, string text) : Exception(text)
 {
     public int ExitCode { get; } = exitCode;
+
+    /// <summary>The server cannot answer now, and may later: 502, 503 and 504 of HTTP.</summary>
+    public bool IsTemporary { get; init; }
+
+    /// <summary>A command that waits for the server tries again after such a failure.</summary>
+    public bool IsOfConnection => IsTemporary || ExitCode is Cli.ExitCode.Cut or Cli.ExitCode.TimedOut or Cli.ExitCode.Unreachable or Cli.ExitCode.UnknownHost;
 }

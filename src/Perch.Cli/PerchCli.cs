@@ -1,13 +1,14 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Perch.Cli.CommandLine;
 using Perch.Cli.Verbs;
 using Perch.Wire;
 
 namespace Perch.Cli;
 
-/// <summary>The command line: which verbs there are, and the one boundary where failures become a line and an exit code.</summary>
+/// <summary>The command line: the commands, and the one boundary at which failures become a line and an exit code.</summary>
 internal static class PerchCli
 {
     private static readonly Func<CliConsole, Command>[] Verbs =
@@ -23,7 +24,7 @@ internal static class PerchCli
     {
         if (args.Contains(CommonOptions.NoColor.Name)) console = console with { HasColor = false };
         // @file is a message of send, and not more arguments.
-        var result = Root(console).Parse(args, new() { ResponseFileTokenReplacer = null });
+        var result = Root(console).Parse(args.Length == 0 ? ["--help"] : args, new() { ResponseFileTokenReplacer = null });
         if (result.Action is ParseErrorAction)
         {
             await console.SayAsync($"perch: {Fault(result)}. See '{CommandPath(result)} --help'.");
@@ -53,21 +54,32 @@ internal static class PerchCli
         }
     }
 
-    private static RootCommand Root(CliConsole console)
+    /// <summary>All commands with their options.</summary>
+    public static RootCommand Root(CliConsole console)
     {
         var root = new RootCommand("Talks to Perch, and to anything else on TCP, TLS, UDP or a Unix socket.");
         foreach (var option in (Option[])[CommonOptions.Json, CommonOptions.Timeout, CommonOptions.NoColor]) root.Add(option);
         foreach (var create in Verbs) root.Add(create(console));
-        foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new HelpText((HelpAction)help.Action!);
+        foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new HelpText((HelpAction)help.Action!, console);
         return root;
     }
 
-    private static string Fault(ParseResult result) => result switch
+    /// <returns>The first error, in the terms of the command line.</returns>
+    private static string Fault(ParseResult result)
     {
-        { CommandResult.Command: RootCommand, UnmatchedTokens: [var word, ..] } => $"'{PeerText.Escape(word)}' is no verb and no option",
-        { CommandResult.Command: RootCommand } => "A verb is missing",
-        _ => string.Join(' ', result.Errors[0].Message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.'),
-    };
+        if (result.CommandResult.Command is RootCommand)
+            return result.UnmatchedTokens is [var word, ..] ? $"Unknown command or option '{PeerText.Escape(word)}'" : "A command is missing";
+        var error = result.Errors[0];
+        var missing = result.CommandResult.Command.Arguments.FirstOrDefault(argument => argument.Arity.MinimumNumberOfValues > 0 && result.GetResult(argument) is null or { Tokens.Count: 0 });
+        return error.SymbolResult switch
+        {
+            OptionResult { Tokens.Count: 0 } option => $"{option.Option.Name} needs a value: <{option.Option.HelpName}>",
+            OptionResult { Tokens.Count: > 1, Option.Arity.MaximumNumberOfValues: 1 } option => $"{option.Option.Name} is given {option.Tokens.Count} times: give it once",
+            _ when missing is not null => $"The argument {missing.Name} is missing: {missing.Description?.TrimEnd('.')}",
+            _ when result.UnmatchedTokens is [var word, ..] => $"Unknown argument or option '{PeerText.Escape(word)}'",
+            _ => string.Join(' ', error.Message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.'),
+        };
+    }
 
     private static string CommandPath(ParseResult result) =>
         result.CommandResult.Command is RootCommand ? "perch" : $"perch {result.CommandResult.Command.Name}";

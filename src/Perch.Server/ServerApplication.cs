@@ -42,7 +42,7 @@ internal static class ServerApplication
         var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
         builder.Services.AddConfigurationRules();
         builder.Services.AddAdminConnections(builder.Configuration);
-        builder.Services.AddSingleton<AdminAccess>().AddSingleton<RecordStream>();
+        builder.Services.AddSingleton<AdminAccess>().AddSingleton(new RecordReadOptions()).AddSingleton<RecordStream>();
         builder.Services.AddPerchTelemetry(builder.Configuration);
         configure?.Invoke(perch);
         return builder.Build();

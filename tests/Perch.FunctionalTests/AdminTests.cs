@@ -86,6 +86,25 @@ public sealed class AdminTests
         return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
+    [Theory]
+    [InlineData("/endpoints?x=1", "'x' is not known here. Known: none.")]
+    [InlineData("/connections?limits=1", "'limits' is not known here. Known: limit.")]
+    [InlineData("/connections?limit=1&limit=2", "'limit' is given 2 times")]
+    [InlineData("/connections?limit=abc", "'limit' is not valid: it is 1 to 10000.")]
+    [InlineData("/connections?limit=0", "'limit' is not valid: it is 1 to 10000.")]
+    [InlineData("/connections?limit=10001", "'limit' is not valid: it is 1 to 10000.")]
+    [InlineData("/connections/recent?limit=5", "'limit' is not known here. Known: none.")]
+    [InlineData("/records?order=asc", "'order' is not known")]
+    [InlineData("/records/1/raw?x=1", "'x' is not known here. Known: none.")]
+    [InlineData("/files?x=1", "'x' is not known")]
+    public async Task Query_WithAnUnknownParameterOrValue_IsRefusedWithTheCure(string path, string cure)
+    {
+        await using var host = await PerchHost.StartAsync(new ServerSettings());
+        var (status, body) = await host.Admin.GetAsync(path);
+        Assert.Equal(HttpStatusCode.BadRequest, status);
+        Assert.Contains(cure, JsonNode.Parse(body)!["detail"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task UnknownPath_IsNotFound()
     {

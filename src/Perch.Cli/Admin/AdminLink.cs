@@ -47,6 +47,10 @@ internal sealed class AdminLink : IDisposable
         {
             throw Silence();
         }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            throw Cut();
+        }
     }
 
     /// <summary>The lines of an answer as they come.</summary>
@@ -71,11 +75,11 @@ internal sealed class AdminLink : IDisposable
             }
             catch (OperationCanceledException) when (!token.IsCancellationRequested)
             {
-                throw Silence();
+                throw new CliException(ExitCode.TimedOut, $"{Url} sent nothing for {silence.TotalSeconds:0.###} s.");
             }
-            catch (HttpIOException)
+            catch (IOException)
             {
-                throw new CliException(ExitCode.Cut, $"{Url} ended the connection midway.");
+                throw Cut();
             }
         }
     }
@@ -90,7 +94,7 @@ internal sealed class AdminLink : IDisposable
         {
             var response = await _http.GetAsync(new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (response.StatusCode == HttpStatusCode.OK || response.StatusCode == accept) return response;
-            using (response) throw new CliException(ExitCode.Refused, $"{Url} refuses: {(int)response.StatusCode} {await ProblemAsync(response, limit.Token)}{KeyHint(response.StatusCode)}");
+            using (response) throw new CliException(ExitCode.Refused, $"{Url} refuses: {(int)response.StatusCode} {await ProblemAsync(response, limit.Token)}{KeyHint(response.StatusCode)}") { IsTemporary = IsTemporary(response.StatusCode) };
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -106,6 +110,10 @@ internal sealed class AdminLink : IDisposable
                 : new CliException(exception.HttpRequestError == HttpRequestError.SecureConnectionError ? ExitCode.Tls : ExitCode.Cut, $"{Url} cannot be asked: {PeerText.Escape(exception.GetBaseException().Message).TrimEnd('.')}.");
         }
     }
+
+    private CliException Cut() => new(ExitCode.Cut, $"{Url} ended the connection midway.");
+
+    private static bool IsTemporary(HttpStatusCode status) => status is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
     /// <summary>The cure is in the detail of a problem (RFC 9457).</summary>
     private static async Task<string> ProblemAsync(HttpResponseMessage response, CancellationToken cancellationToken)

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Perch.Cli.Files;
+using Perch.Cli.Json;
 using Perch.Wire;
 
 namespace Perch.Cli.Admin;
@@ -16,7 +18,8 @@ internal static class ServerCheck
     /// <exception cref="CliException">There is no such file, or no server.</exception>
     public static async Task<int> RunAsync(CliConsole console, FileInfo file, string? server, bool isJson, CancellationToken cancellationToken)
     {
-        if (!file.Exists) throw new CliException(ExitCode.LocalFile, $"{file.FullName}: there is no such file.");
+        if (LocalPath.Fault(file.FullName) is { } fault)
+            throw new CliException(ExitCode.LocalFile, $"{PeerText.Escape(file.FullName)}: {fault}.");
         var executable = Find(server) ?? throw new CliException(
             ExitCode.LocalFile, $"There is no {ServerName}, which checks: give it with --server or {Variable}, or put it beside perch or on the PATH.");
         // The server reads a file of this name in a folder: one by another name is linked to in a folder of its own, beside links to its neighbours.
@@ -38,7 +41,7 @@ internal static class ServerCheck
                 ["valid"] = process.ExitCode == 0,
                 ["plan"] = new JsonArray([.. (await output).Select(line => line.Split('\t')).Where(f => f.Length == 3).Select(f => new JsonObject { ["name"] = f[0], ["protocol"] = f[1], ["address"] = f[2] })]),
                 ["errors"] = new JsonArray([.. (faults.Length > 0 ? faults : told).Select(line => (JsonNode)line.Trim())]),
-            }.ToJsonString());
+            }.ToText());
             return process.ExitCode;
         }
 

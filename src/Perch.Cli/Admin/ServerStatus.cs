@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Perch.Cli.Json;
 
 namespace Perch.Cli.Admin;
 
@@ -34,7 +35,7 @@ internal sealed record ServerStatus(string Status, IReadOnlyList<EndpointRow> En
                 Text(e, "name"), Text(e, "protocol"), Text(e, "address"), Text(e, "state"), e!["reason"]?.GetValue<string>(), e["connections"]!.GetValue<int>(),
                 [.. outcomes[Text(e, "name")].CountBy(outcome => outcome).OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).Select(o => (o.Key, o.Value))]));
             var complaints = health["checks"]?.AsObject().Where(c => c.Value!["status"]!.GetValue<string>() != Healthy).Select(c => $"{c.Key}: {c.Value!["description"]?.GetValue<string>()}") ?? [];
-            var faults = health["configurationFaults"]?.AsArray().Select(fault => $"configuration: {fault!.ToJsonString()}") ?? [];
+            var faults = health["configurationFaults"]?.AsArray().Select(fault => $"configuration: {fault!.ToText()}") ?? [];
             return new(Text(health, "status"), [.. endpoints.OrderBy(e => e.Name, StringComparer.Ordinal)], [.. complaints, .. faults]);
         }
         catch (Exception exception) when (exception is NullReferenceException or InvalidOperationException or FormatException)

@@ -1,55 +1,74 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
-using Perch.Wire;
-using Spectre.Console;
+using Perch.Cli.Json;
+using Perch.Cli.Terminal;
 
 namespace Perch.Cli.Admin;
 
-/// <summary>Shows a server's status as a table, or as one line of JSON.</summary>
-internal sealed class StatusScreen(CliConsole console, bool isJson)
+/// <summary>Shows a server's status as a table, in place on a terminal if it is repeated, or as one line of JSON.</summary>
+/// <param name="console">Its output gets the table, its error the failures.</param>
+/// <param name="url">The admin endpoint.</param>
+/// <param name="isJson">Whether the status is printed as JSON.</param>
+/// <param name="isRepeated">Whether the status is shown again and again.</param>
+/// <param name="time">The clock of the first line.</param>
+internal sealed class StatusScreen(CliConsole console, Uri url, bool isJson, bool isRepeated, TimeProvider time)
 {
-    private const int PipeWidth = 200;
-    private const int WholeWidth = 80;
-    private const int LeastWidth = 70;
-    private const string Home = "\u001b[H\u001b[J";
+    private readonly Picture _picture = new(console.Out, console.Size);
+    private string? _reported;
 
-    public async Task ShowAsync(Uri url, ServerStatus status, bool clear)
+    private bool IsDrawn => isRepeated && !isJson && console.IsOutputTerminal && !console.IsDumb;
+
+    private string Now => time.GetUtcNow().ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    public async Task ShowAsync(ServerStatus status)
     {
+        _reported = null;
         if (isJson)
         {
-            await console.Out.WriteLineAsync(ToJson(status).ToJsonString());
+            await console.Out.WriteLineAsync(ToJson(status).ToText());
             return;
         }
 
-        var terminal = AnsiConsole.Create(new()
-        {
-            Out = new AnsiConsoleOutput(console.Out),
-            Ansi = console.IsOutputTerminal && !console.IsDumb ? AnsiSupport.Detect : AnsiSupport.No,
-            ColorSystem = console.HasColor && console.IsOutputTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-        });
-        terminal.Profile.Width = console.IsOutputTerminal ? Math.Max(console.Size().Columns, LeastWidth) : PipeWidth;
-        if (clear && console.IsOutputTerminal && !console.IsDumb) await console.Out.WriteAsync(Home);
-        terminal.MarkupLine($"{Markup.Escape(url.ToString())}  {(status.IsReady ? "[green]" : "[red]")}{Safe(status.Status)}[/]");
-        var table = new Table().Border(TableBorder.None);
-        // Where the terminal is narrow the last column alone is broken, and the one that can be missed best is left out.
-        var hasProtocol = terminal.Profile.Width >= WholeWidth;
-        foreach (var name in (string[])["endpoint", .. hasProtocol ? ["protocol"] : Array.Empty<string>(), "address", "state", "open"]) table.AddColumn(name, column => column.NoWrap());
-        table.AddColumn("last ended");
-        foreach (var endpoint in status.Endpoints)
-        {
-            table.AddRow([
-                Safe(endpoint.Name), .. hasProtocol ? [Safe(endpoint.Protocol)] : Array.Empty<string>(), Safe(endpoint.Address),
-                (endpoint.State == "Listening" ? "[green]" : "[red]") + Safe(endpoint.State) + "[/]" + (endpoint.Reason is null ? "" : ": " + Safe(endpoint.Reason)),
-                $"{endpoint.Connections}", Safe(string.Join(", ", endpoint.Outcomes.Select(o => $"{o.Outcome} {o.Count}")))]);
-        }
-
-        terminal.Write(table);
-        foreach (var complaint in status.Complaints) terminal.MarkupLine($"[red]{Safe(complaint)}[/]");
+        // A pipe has no width: its lines are whole.
+        var width = console.IsOutputTerminal ? console.Size().Columns - 1 : int.MaxValue;
+        await PrintAsync(StatusTable.Lines(Head(status.Status, status.IsReady), status, width));
     }
 
-    private static string Safe(string text) => Markup.Escape(PeerText.Escape(text));
-
-    private static JsonObject ToJson(ServerStatus status) => new()
+    /// <summary>Reports that the server does not answer and is waited for: once for each cause.</summary>
+    public async Task ShowFailureAsync(string failure)
     {
+        if (IsDrawn)
+        {
+            await PrintAsync([Head("does not answer", isGood: false), new(failure), new("Waiting for the server.")]);
+            return;
+        }
+
+        if (_reported != failure)
+            await console.SayAsync($"perch: {failure} Waiting for the server.");
+        _reported = failure;
+    }
+
+    private async Task PrintAsync(IEnumerable<PictureLine> lines)
+    {
+        if (!console.HasColor || !console.IsOutputTerminal || console.IsDumb)
+            lines = lines.Select(line => new PictureLine(line.Text));
+        console.IsDrawn |= IsDrawn;
+        if (IsDrawn)
+            await _picture.DrawAsync(lines);
+        else
+            await console.Out.WriteAsync(string.Concat(lines.Select(line => line.Render() + "\n")));
+    }
+
+    private PictureLine Head(string state, bool isGood)
+    {
+        var before = isRepeated ? $"{url}  {Now}  " : $"{url}  ";
+        var text = Wire.PeerText.Escape(state);
+        return new(before + text, before.Length, text.Length, isGood ? PictureLine.Green : PictureLine.Red);
+    }
+
+    private JsonObject ToJson(ServerStatus status) => new()
+    {
+        ["time"] = time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
         ["status"] = status.Status,
         ["endpoints"] = new JsonArray([.. status.Endpoints.Select(e => new JsonObject
         {

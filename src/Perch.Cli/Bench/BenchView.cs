@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Perch.Cli.CommandLine;
+using Perch.Cli.Terminal;
 
 namespace Perch.Cli.Bench;
 
@@ -15,7 +16,7 @@ internal sealed class BenchView(CliConsole console, string label, BenchOptions o
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(250);
 
     private readonly List<double> _rates = [];
-    private int _rows;
+    private readonly Picture _picture = new(console.Error, console.Size);
 
     public async Task ShowAsync(BenchProgress progress, Task running)
     {
@@ -68,17 +69,5 @@ internal sealed class BenchView(CliConsole console, string label, BenchOptions o
             $"{label}{(progress.IsMeasuring ? "" : " (warming up)")}: {shown}, {progress.Up} up, {progress.Errors} errors\n  {spark}\n  p50 {BenchResult.Time(latency.Quantile(0.5))}  p99 {BenchResult.Time(latency.Quantile(0.99))}  p99.9 {BenchResult.Time(latency.Quantile(0.999))}  max {BenchResult.Time(latency.Max)}\n{Histogram(latency)}");
     }
 
-    private async Task DrawAsync(string text)
-    {
-        var draw = new StringBuilder();
-        if (_rows > 0) draw.Append(CultureInfo.InvariantCulture, $"\u001b[{_rows}A");
-        draw.Append("\r\u001b[J");
-        // A line that wraps, or one that scrolls away, would stay when the next picture is drawn.
-        var (columns, rows) = console.Size();
-        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Take(rows - 1).ToArray();
-        foreach (var line in lines) draw.Append(line.AsSpan(0, Math.Min(line.Length, columns - 1))).Append('\n');
-        _rows = lines.Length;
-        await console.Error.WriteAsync(draw);
-        await console.Error.FlushAsync();
-    }
+    private Task DrawAsync(string text) => _picture.DrawAsync(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => new PictureLine(line)));
 }

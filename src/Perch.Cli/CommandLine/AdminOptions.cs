@@ -15,9 +15,9 @@ internal sealed class AdminOptions
         CustomParser = result =>
         {
             if (result.Tokens.Count == 0) return Default;
-            var text = result.Tokens[0].Value;
+            var text = result.Text();
             if (Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : $"http://{text}", UriKind.Absolute, out var url) && url.Scheme is "http" or "https") return url;
-            result.AddError($"'{text}' is no address of an admin endpoint: write http://host:port.");
+            result.RefuseValue("is not the address of an admin endpoint: write http://host:port.");
             return null;
         },
     };

@@ -20,19 +20,39 @@ internal static class ByteSize
         return bytes > 0;
     }
 
-    /// <summary>The parser of an option; what is no size becomes its error.</summary>
+    /// <summary>Parser of an option.</summary>
     public static long? Parse(ArgumentResult result)
     {
-        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        if (TryParse(text, out var bytes)) return bytes;
-        result.AddError($"'{text}' is not a number of bytes: write 1000, 64k, 1.5M or 2G.");
+        if (TryParse(result.Text(), out var bytes))
+            return bytes;
+        result.RefuseValue("is not a number of bytes: write 1000, 64k, 1.5M or 2G.");
         return null;
     }
 
     public static string Format(double bytes)
     {
+        var unit = UnitOf(bytes);
+        return $"{Number(bytes, unit)} {Units[unit]}";
+    }
+
+    /// <summary>A part of a whole in the unit of the whole: <c>20.0/28.6 MiB</c>.</summary>
+    public static string Format(double part, double whole)
+    {
+        var unit = UnitOf(whole);
+        return $"{Number(part, unit)}/{Number(whole, unit)} {Units[unit]}";
+    }
+
+    private static int UnitOf(double bytes)
+    {
         var unit = 0;
-        for (; bytes >= 1000 && unit < Units.Length - 1; unit++) bytes /= Step;
-        return string.Create(CultureInfo.InvariantCulture, $"{bytes.ToString(unit == 0 || bytes >= 100 ? "0" : "0.0", CultureInfo.InvariantCulture)} {Units[unit]}");
+        for (; bytes >= 1000 && unit < Units.Length - 1; unit++)
+            bytes /= Step;
+        return unit;
+    }
+
+    private static string Number(double bytes, int unit)
+    {
+        var number = bytes / Math.Pow(Step, unit);
+        return number.ToString(unit == 0 || number >= 100 ? "0" : "0.0", CultureInfo.InvariantCulture);
     }
 }

@@ -4,9 +4,15 @@ using System.CommandLine.Invocation;
 
 namespace Perch.Cli.CommandLine;
 
-/// <summary>What <c>--help</c> says behind the options: examples, notes and the exit codes.</summary>
-internal sealed class HelpText(HelpAction help) : SynchronousCommandLineAction
+/// <summary>The output of <c>--help</c>: the library's part, and after it examples, notes and the exit codes.</summary>
+/// <param name="help">The library's part.</param>
+/// <param name="console">Has the width.</param>
+internal sealed class HelpText(HelpAction help, CliConsole console) : SynchronousCommandLineAction
 {
+    private const int MinWidth = 40;
+    private const int MaxWidth = 120;
+    private const int PipeWidth = 80;
+
     private const string ExitCodes = """
         Exit codes:
           0 done                        5 no connection or no answer in time
@@ -29,6 +35,8 @@ internal sealed class HelpText(HelpAction help) : SynchronousCommandLineAction
 
     public override int Invoke(ParseResult parseResult)
     {
+        var width = console.IsOutputTerminal ? Math.Clamp(console.Size().Columns - 1, MinWidth, MaxWidth) : PipeWidth;
+        help.MaxWidth = width;
         var output = parseResult.InvocationConfiguration.Output;
         using var text = new StringWriter();
         parseResult.InvocationConfiguration.Output = text;
@@ -36,7 +44,8 @@ internal sealed class HelpText(HelpAction help) : SynchronousCommandLineAction
         parseResult.InvocationConfiguration.Output = output;
         // The library takes the name from the assembly.
         output.Write(text.ToString().Replace(RootCommand.ExecutableName, "perch", StringComparison.Ordinal));
-        if (Sections.TryGetValue(parseResult.CommandResult.Command, out var sections)) output.WriteLine(sections + "\n");
+        if (Sections.TryGetValue(parseResult.CommandResult.Command, out var sections))
+            output.WriteLine(WordWrap.Text(sections, width) + "\n");
         output.WriteLine(ExitCodes);
         return code;
     }

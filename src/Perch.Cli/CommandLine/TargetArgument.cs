@@ -11,20 +11,20 @@ internal static class TargetArgument
 
     public static Argument<Target> ForFiles(string description) => new("URL") { Description = description, CustomParser = ParseForFiles };
 
-    /// <summary>The parser of an option; what is no target becomes its error.</summary>
+    /// <summary>Parser of an option or argument.</summary>
     public static Target? Parse(ArgumentResult result)
     {
         var target = ParseForFiles(result);
         if (target?.Protocol != Target.Tftp) return target;
-        result.AddError("tftp:// is for files: the verbs get, put and stat.");
+        result.Refuse("tftp:// is for files: the commands get, put and stat.");
         return null;
     }
 
     private static Target? ParseForFiles(ArgumentResult result)
     {
-        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        if (Target.TryParse(text, out var target, out var fault)) return target;
-        result.AddError(fault);
+        if (Target.TryParse(result.Text(), out var target, out var fault))
+            return target;
+        result.Refuse(fault);
         return null;
     }
 }

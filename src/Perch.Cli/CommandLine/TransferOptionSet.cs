@@ -9,15 +9,19 @@ namespace Perch.Cli.CommandLine;
 /// <summary>The options of <c>put</c> and <c>get</c>.</summary>
 internal sealed class TransferOptionSet
 {
-    private const int MostParallel = 64;
-    private const int MostRetries = 1000;
+    private const int DefaultParallel = 4;
+    private const int MaxParallel = 64;
+    private const int MaxRetries = 1000;
 
     private readonly Option<bool> _noResume = new("--no-resume") { Description = "Transfer all, also what is there already." };
-    private readonly Option<int> _parallel = new("--parallel") { Description = "Connections at once.", HelpName = "number", DefaultValueFactory = _ => 4 };
+    private readonly Option<int?> _parallel = NumberOption.Create("--parallel", "Connections at once (default: 4).", 1, MaxParallel);
     private readonly Option<long?> _limitRate = new("--limit-rate") { Description = "Bytes a second, of all transfers together: 500k, 2M.", HelpName = "size", CustomParser = ByteSize.Parse };
-    private readonly Option<int?> _retry = new("--retry") { Description = "How often to connect again when the connection breaks and nothing moves (default: 10); tftp: how often to send again in a row (default: 5).", HelpName = "number" };
-    private readonly Option<int?> _blockSize = new("--blksize") { Description = "tftp: bytes of a block, 8 to 65464 (default: 1428).", HelpName = "number" };
-    private readonly Option<int?> _windowSize = new("--windowsize") { Description = "tftp: blocks that are sent before an acknowledgement is waited for, 1 to 65535 (default: 16).", HelpName = "number" };
+    private readonly Option<int?> _retry = NumberOption.Create(
+        "--retry", "How often to connect again when the connection breaks and nothing moves (default: 10); tftp: how often to send again in a row (default: 5).", 0, MaxRetries);
+    private readonly Option<int?> _blockSize = NumberOption.Create(
+        "--blksize", "tftp: bytes of a block, 8 to 65464 (default: 1428).", TftpOptionSet.MinBlockSize, TftpOptionSet.MaxBlockSize);
+    private readonly Option<int?> _windowSize = NumberOption.Create(
+        "--windowsize", "tftp: blocks that are sent before an acknowledgement is waited for, 1 to 65535 (default: 16).", 1, TftpOptionSet.MaxWindowSize);
 
     public void AddTo(Command command)
     {
@@ -26,14 +30,9 @@ internal sealed class TransferOptionSet
 
     public TransferOptions Read(ParseResult result, Target target)
     {
-        if (result.GetValue(_parallel) is < 1 or > MostParallel) throw new CliException(ExitCode.Usage, $"--parallel is 1 to {MostParallel}.");
-        if (result.GetValue(_retry) is < 0) throw new CliException(ExitCode.Usage, "--retry is at least 0.");
-        if (result.GetValue(_retry) is > MostRetries) throw new CliException(ExitCode.Usage, $"--retry is at most {MostRetries}.");
         var isTftp = target.Protocol == Target.Tftp;
         if (!isTftp && (result.GetValue(_blockSize) ?? result.GetValue(_windowSize)) is not null) throw new CliException(ExitCode.Usage, "--blksize and --windowsize are for tftp://.");
-        if (result.GetValue(_blockSize) is < TftpOptionSet.MinBlockSize or > TftpOptionSet.MaxBlockSize) throw new CliException(ExitCode.Usage, $"--blksize is {TftpOptionSet.MinBlockSize} to {TftpOptionSet.MaxBlockSize}.");
-        if (result.GetValue(_windowSize) is < 1 or > TftpOptionSet.MaxWindowSize) throw new CliException(ExitCode.Usage, $"--windowsize is 1 to {TftpOptionSet.MaxWindowSize}.");
-        var options = new TransferOptions { Resume = !result.GetValue(_noResume), Parallel = result.GetValue(_parallel), LimitRate = result.GetValue(_limitRate) };
+        var options = new TransferOptions { Resume = !result.GetValue(_noResume), Parallel = result.GetValue(_parallel) ?? DefaultParallel, LimitRate = result.GetValue(_limitRate) };
         // TFTP has its own way to try again, and nothing to go on with.
         return isTftp ? options with { Retries = 0, Tftp = Tftp(result) } : options with { Retries = result.GetValue(_retry) ?? options.Retries };
     }

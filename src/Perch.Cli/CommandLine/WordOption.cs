@@ -18,9 +18,9 @@ internal static class WordOption
             HelpName = noun,
             CustomParser = result =>
             {
-                var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-                if (words.Contains(text, StringComparer.OrdinalIgnoreCase)) return Enum.Parse<T>(text, ignoreCase: true);
-                result.AddError($"'{text}' is not a {noun}: write {string.Join(", ", words)}.");
+                if (words.Contains(result.Text(), StringComparer.OrdinalIgnoreCase))
+                    return Enum.Parse<T>(result.Text(), ignoreCase: true);
+                result.RefuseValue($"is not a {noun}: write {string.Join(", ", words)}.");
                 return null;
             },
         };

@@ -17,6 +17,7 @@ internal static class Downloader
     {
         try
         {
+            LocalPath.RequireReplaceable(path);
             if (!remote.IsResumable) return await RunWholeAsync(remote, name, path, meter, cancellationToken);
             var status = await remote.StatAsync(name, cancellationToken);
             if (status is not { Sha256: { } sha256, Length: { } length }) throw new FileRefusal(FileRefusal.NotFound, "there is no file of this name");

@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Perch.Cli.CommandLine;
-using Perch.Wire;
+using Perch.Cli.Json;
 using Perch.Wire.Files;
+using Perch.Wire;
 
 namespace Perch.Cli.Files;
 
@@ -14,8 +14,6 @@ namespace Perch.Cli.Files;
 /// <param name="screen">Has bars on the same terminal, perhaps.</param>
 internal sealed class FileReport(CliConsole console, bool isJson, TransferScreen? screen = null)
 {
-    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <param name="result">What was done.</param>
     /// <param name="toError">Where standard output has the file itself.</param>
     public async Task TellAsync(TransferResult result, bool toError = false)
@@ -82,7 +80,7 @@ internal sealed class FileReport(CliConsole console, bool isJson, TransferScreen
     private void WriteJson(Action<Utf8JsonWriter> members)
     {
         var output = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(output, Relaxed))
+        using (var json = new Utf8JsonWriter(output, JsonText.WriterOptions))
         {
             json.WriteStartObject();
             members(json);

@@ -11,18 +11,12 @@ internal static class LocalTree
     /// <param name="path">What was given.</param>
     /// <param name="prefix">The folder at the server, empty or with a slash at its end; or the whole name where <paramref name="isWholeName"/>.</param>
     /// <param name="isWholeName">Whether the one file is to have just that name.</param>
-    /// <returns>Either a file, or a fault: a name that the server would not take, a folder that cannot be read.</returns>
+    /// <returns>Either a regular file, or a fault: another type of file, a name that the server would not take, a folder that cannot be read.</returns>
     public static IEnumerable<(LocalFile? File, Failure? Fault)> Walk(string path, string prefix, bool isWholeName)
     {
-        if (File.Exists(path))
-        {
-            yield return Name(path, isWholeName ? prefix : prefix + Path.GetFileName(path));
-            yield break;
-        }
-
         if (!Directory.Exists(path))
         {
-            yield return (null, new(ExitCode.LocalFile, $"{PeerText.Escape(path)}: there is no such file or folder."));
+            yield return Name(path, isWholeName ? prefix : prefix + Path.GetFileName(path));
             yield break;
         }
 
@@ -42,7 +36,7 @@ internal static class LocalTree
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            fault = new(ExitCode.LocalFile, $"{PeerText.Escape(folder)}: {exception.Message}");
+            fault = new(ExitCode.LocalFile, $"{PeerText.Escape(folder)}: {FolderFault(folder, exception)}");
         }
 
         if (fault is not null) yield return (null, fault);
@@ -64,10 +58,15 @@ internal static class LocalTree
         }
     }
 
+    private static string FolderFault(string folder, Exception exception) =>
+        exception is DirectoryNotFoundException && LocalPath.Fault(folder) is { } fault ? fault + "." : exception.Message;
+
     private static (LocalFile? File, Failure? Fault) Name(string path, string name)
     {
-        if (!FileName.TryParse(Encoding.UTF8.GetBytes(name), out var parsed, out var fault)) return (null, new(ExitCode.Refused, $"{PeerText.Escape(path)}: the server takes no such name: {fault}"));
-        var info = new FileInfo(path);
-        return info.Exists ? (new(path, parsed, info.Length), null) : (null, new(ExitCode.LocalFile, $"{PeerText.Escape(path)}: a link that leads nowhere."));
+        if (LocalPath.Fault(path) is { } type)
+            return (null, new(ExitCode.LocalFile, $"{PeerText.Escape(path)}: {type}."));
+        if (!FileName.TryParse(Encoding.UTF8.GetBytes(name), out var parsed, out var fault))
+            return (null, new(ExitCode.Refused, $"{PeerText.Escape(path)}: the server takes no such name: {fault}"));
+        return (new(path, parsed, new FileInfo(path).Length), null);
     }
 }

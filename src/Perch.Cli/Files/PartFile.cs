@@ -19,6 +19,7 @@ internal static class PartFile
     /// <exception cref="CliException">Another transfer has it.</exception>
     public static FileStream Open(string path)
     {
+        LocalPath.RequireReplaceable(path);
         while (true)
         {
             try

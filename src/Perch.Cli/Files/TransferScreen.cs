@@ -13,8 +13,8 @@ internal sealed class TransferScreen(CliConsole console)
     private const int LeastLabelChars = 10;
 
     // What stands beside the label at least; where the terminal is narrower than the second, the bar and the share alone.
-    private const int DetailsColumns = 56;
-    private const int LeastDetailsColumns = 70;
+    private const int DetailsColumns = 58;
+    private const int LeastDetailsColumns = 72;
     private const int BarColumns = 20;
 
     private int _labelChars = MostLabelChars;
@@ -35,7 +35,7 @@ internal sealed class TransferScreen(CliConsole console)
         var hasDetails = columns >= LeastDetailsColumns;
         _labelChars = Math.Clamp(columns - (hasDetails ? DetailsColumns : BarColumns), LeastLabelChars, MostLabelChars);
         ProgressColumn[] shown = [new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn()];
-        if (hasDetails) shown = [.. shown, new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn()];
+        if (hasDetails) shown = [.. shown, new TransferredColumn(), new RateColumn(), new RemainingTimeColumn()];
         var terminal = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(console.Error), ColorSystem = console.HasColor ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors });
         await terminal.Progress().AutoClear(true).HideCompleted(true)
             .Columns(shown)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using Perch.Cli.Files;
 
 namespace Perch.Cli.Record;
 
@@ -93,6 +94,7 @@ internal sealed class RecordJournal : IDisposable
 
     private static FileStream OpenFile(string path)
     {
+        LocalPath.RequireReplaceable(path);
         try
         {
             return new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);

@@ -1,6 +1,7 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
+using Perch.Cli.Json;
 using Perch.Wire;
 
 namespace Perch.Cli.Record;
@@ -19,9 +20,11 @@ internal sealed class RecordPrinter(CliConsole console, bool isJson)
             var id = record["id"]!.GetValue<long>();
             if (isJson)
             {
-                // Parsed and written again: what a terminal gets is ASCII, whatever the server put into its strings.
-                if (console.IsOutputTerminal) await console.Out.WriteLineAsync(record.ToJsonString());
-                else console.Output.Write([.. line.Span, (byte)'\n']);
+                // Parsed and written again: a terminal gets visible characters only, whatever the server put into its strings.
+                if (console.IsOutputTerminal)
+                    await console.Out.WriteLineAsync(record.ToText());
+                else
+                    console.Output.Write([.. line.Span, (byte)'\n']);
             }
             else
             {

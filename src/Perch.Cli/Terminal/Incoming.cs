@@ -1,9 +1,10 @@
 using System.Buffers;
-using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
-using Perch.Wire;
+using System.Text;
+using Perch.Cli.Json;
 using Perch.Wire.Framings;
+using Perch.Wire;
 
 namespace Perch.Cli.Terminal;
 
@@ -101,7 +102,7 @@ internal sealed class Incoming(View view, Framing? framing, bool isDatagram)
     private static byte[] Json(ReadOnlySpan<byte> bytes)
     {
         var output = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(output))
+        using (var json = new Utf8JsonWriter(output, JsonText.WriterOptions))
         {
             json.WriteStartObject();
             json.WriteNumber("length", bytes.Length);

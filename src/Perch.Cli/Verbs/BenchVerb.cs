@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using Perch.Cli.Bench;
 using Perch.Cli.CommandLine;
+using Perch.Cli.Json;
 using Perch.Cli.Net;
 
 namespace Perch.Cli.Verbs;
@@ -9,8 +10,11 @@ namespace Perch.Cli.Verbs;
 /// <summary><c>perch bench</c>: measures a server.</summary>
 internal static class BenchVerb
 {
-    private const int MostSize = 1 << 20;
-    private const int MostDepth = 65535;
+    private const int DefaultConnections = 50;
+    private const int DefaultRounds = 5;
+    private const double DefaultPing = 0.01;
+    private const int MaxSize = 1 << 20;
+    private const int MaxDepth = 65535;
 
     private const string Notes = """
         Modes:
@@ -28,13 +32,15 @@ internal static class BenchVerb
         A server that puts something before what it sends back (Perch's echo: GOT:) needs --prefix. The load runs on one thread; --pid shows what the
         server spends (Linux).
 
+        A load of record:// or --mode line is stored in the server's database: perch asks before, and in a script needs --yes.
+
         Exit code 1: there were errors, or wrong content.
 
         Examples:
           perch bench localhost:25000 --prefix GOT:
-          perch bench localhost:7 --connections 100 --size 1000 --depth 16 --svg echo.svg
+          perch bench localhost:7 --connections 100 --depth 16 --svg echo.svg
           perch bench localhost:7 --rate 20000 --duration 30s
-          perch bench record://localhost --mode line --depth 100 --json
+          perch bench record://localhost --mode line --depth 100 --yes --json
           perch bench localhost:7 --against localhost:8007 --rounds 10 --duration 2s
         """;
 
@@ -42,20 +48,21 @@ internal static class BenchVerb
     {
         var url = TargetArgument.Create("Where to: tcp://host:port, udp://, unix:/path, host:port.");
         var mode = WordOption.Create<BenchMode>("--mode", "What the load does.", "mode");
-        var connections = new Option<int>("--connections", "-c") { Description = "How many.", HelpName = "number", DefaultValueFactory = _ => 50 };
+        var connections = NumberOption.Create("--connections", $"How many (default: {DefaultConnections}).", 1, 1_000_000).WithAlias("-c");
         var size = new Option<long?>("--size", "-s") { Description = "Bytes of a message (default: 64; stream: 64k).", HelpName = "size", CustomParser = ByteSize.Parse };
-        var depth = new Option<int>("--depth") { Description = "Messages on their way at once on each connection.", HelpName = "number", DefaultValueFactory = _ => 1 };
-        var rate = new Option<double>("--rate") { Description = "Messages a second in all: an open loop (echo, line).", HelpName = "number" };
+        var depth = NumberOption.Create("--depth", "Messages in flight at once on each connection (default: 1).", 1, MaxDepth);
+        var rate = NumberOption.Create("--rate", "Messages a second in all: an open loop (echo, line).", 0.0, 10_000_000);
         var duration = new Option<TimeSpan?>("--duration", "-d") { Description = "How long to measure (default: 5s).", HelpName = "time", CustomParser = Duration.Parse };
         var warmUp = new Option<TimeSpan?>("--warm-up") { Description = "Load before that (default: 1s).", HelpName = "time", CustomParser = Duration.Parse };
         var prefix = new Option<string>("--prefix") { Description = "What the server puts before each answer.", HelpName = "text", DefaultValueFactory = _ => "" };
-        var ping = new Option<double>("--ping") { Description = "hold: the part of the connections that echo a message each second, 0 to 1.", HelpName = "part", DefaultValueFactory = _ => 0.01 };
+        var ping = NumberOption.Create("--ping", "hold: the part of the connections that echo a message each second, 0 to 1 (default: 0.01).", 0.0, 1, "part");
         var both = new Option<bool>("--both") { Description = "stream: read what comes back, and compare it." };
-        var pid = new Option<int?>("--pid") { Description = "The server's process, to show its processor time.", HelpName = "number" };
-        var svg = new Option<FileInfo?>("--svg") { Description = "Draw latency and throughput into this file.", HelpName = "file" };
+        var pid = NumberOption.Create("--pid", "The server's process, to show its processor time.", 1, int.MaxValue);
+        var svg = FileOption.Create("--svg", "Draw latency and throughput into this file.");
         var against = new Option<Target?>("--against") { Description = "Compare with this target, in turns.", HelpName = "URL", CustomParser = TargetArgument.Parse };
-        var rounds = new Option<int>("--rounds") { Description = "Turns of a comparison.", HelpName = "number", DefaultValueFactory = _ => 5 };
-        var command = new Command("bench", "Loads a server and measures throughput and latency.") { url, mode, connections, size, depth, rate, duration, warmUp, prefix, ping, both, pid, svg, against, rounds };
+        var rounds = NumberOption.Create("--rounds", $"Turns of a comparison (default: {DefaultRounds}).", 1, 1000);
+        var yes = new Option<bool>("--yes", "-y") { Description = "Store the load of record:// and --mode line at the server without a question." };
+        var command = new Command("bench", "Loads a server and measures throughput and latency.") { url, mode, connections, size, depth, rate, duration, warmUp, prefix, ping, both, pid, svg, against, rounds, yes };
         command.SetAction(async (result, token) =>
         {
             var target = result.GetRequiredValue(url);
@@ -63,14 +70,14 @@ internal static class BenchVerb
             var options = new BenchOptions
             {
                 Mode = wanted,
-                Connections = result.GetValue(connections),
+                Connections = result.GetValue(connections) ?? DefaultConnections,
                 Size = (int)Math.Min(int.MaxValue, result.GetValue(size) ?? (wanted == BenchMode.Stream ? 64 * 1024 : 64)),
-                Depth = result.GetValue(depth),
-                Rate = result.GetValue(rate),
+                Depth = result.GetValue(depth) ?? 1,
+                Rate = result.GetValue(rate) ?? 0,
                 Duration = result.GetValue(duration) ?? TimeSpan.FromSeconds(5),
                 WarmUp = result.GetValue(warmUp) ?? TimeSpan.FromSeconds(1),
                 Prefix = Encoding.UTF8.GetBytes(result.GetValue(prefix) ?? ""),
-                Ping = result.GetValue(ping),
+                Ping = result.GetValue(ping) ?? DefaultPing,
                 IsBothWays = result.GetValue(both),
                 ConnectTimeout = result.GetTimeout(),
                 ServerProcess = result.GetValue(pid),
@@ -78,20 +85,21 @@ internal static class BenchVerb
             var other = result.GetValue(against);
             Check(options, target);
             if (other is not null) Check(options, other);
-            if (result.GetValue(rounds) is < 1 or > 1000) throw new CliException(ExitCode.Usage, "--rounds is 1 to 1000.");
+            if (!result.GetValue(yes))
+                await ConfirmAsync(console, other is null ? [target] : [target, other], options, token);
             var isJson = result.GetValue(CommonOptions.Json);
             IReadOnlyList<BenchResult> results;
             if (other is null)
             {
                 var measured = await BenchRun.RunAsync(console, target, options, target.Address, token);
-                await console.Out.WriteAsync(isJson ? measured.ToJson().ToJsonString() + "\n" : BenchReport.Text(measured));
+                await console.Out.WriteAsync(isJson ? measured.ToJson().ToText() + "\n" : BenchReport.Text(measured));
                 results = [measured];
             }
             else
             {
-                var comparison = new BenchComparison(console, target, other, options, result.GetValue(rounds));
+                var comparison = new BenchComparison(console, target, other, options, result.GetValue(rounds) ?? DefaultRounds);
                 await comparison.RunAsync(token);
-                await console.Out.WriteAsync(isJson ? comparison.ToJson().ToJsonString() + "\n" : comparison.Text());
+                await console.Out.WriteAsync(isJson ? comparison.ToJson().ToText() + "\n" : comparison.Text());
                 results = [.. comparison.Results];
             }
 
@@ -107,14 +115,26 @@ internal static class BenchVerb
     {
         if (target.IsTls) throw Usage("There is no load over TLS: give tcp://.");
         if (options.Mode == BenchMode.Udp != (target.Transport == Transport.Udp)) throw Usage("--mode udp and udp:// belong together.");
-        if (options.Connections is < 1 or > 1_000_000) throw Usage("--connections is 1 to 1000000.");
-        if (options.Size is < 1 or > MostSize) throw Usage($"--size is 1 to {MostSize}.");
+        if (options.Size is < 1 or > MaxSize) throw Usage($"--size is 1 to {MaxSize}.");
         if (options.Mode == BenchMode.Udp && options.Size > 65000) throw Usage("--size of a datagram is at most 65000.");
         if (options is { Mode: BenchMode.Line, Size: < 2 or > 65536 }) throw Usage("--size of a line is 2 to 65536, its end counted.");
-        if (options.Depth is < 1 or > MostDepth) throw Usage($"--depth is 1 to {MostDepth}.");
-        if (!(options.Rate >= 0) || options.Rate > 1e7) throw Usage("--rate is at most 10000000.");
         if (options.Rate > 0 && options.Mode is not (BenchMode.Echo or BenchMode.Line)) throw Usage("--rate is for echo and line.");
-        if (!(options.Ping is >= 0 and <= 1)) throw Usage("--ping is 0 to 1.");
+    }
+
+    /// <summary>A line that is answered with OK is stored: a load would fill the database of a server that is in use.</summary>
+    private static async Task ConfirmAsync(CliConsole console, Target[] targets, BenchOptions options, CancellationToken cancellationToken)
+    {
+        var stored = options.Mode == BenchMode.Line ? targets : Array.FindAll(targets, target => target.Protocol == "record");
+        if (stored.Length == 0)
+            return;
+        var warning = $"The load is stored in the database of {string.Join(" and ", stored.Select(target => target.Address))}, and is not deleted afterwards.";
+        if (!console.IsInputTerminal || !console.IsErrorTerminal)
+            throw Usage($"{warning} Give --yes if that is wanted.");
+        await console.Error.WriteAsync($"{warning} Go on? [y/N] ");
+        await console.Error.FlushAsync(cancellationToken);
+        var answer = await new LineSource(console.Input).ReadAsync(cancellationToken).AsTask().WaitAsync(cancellationToken);
+        if (answer is not { } line || Encoding.UTF8.GetString(line.Span).Trim().ToUpperInvariant() is not ("Y" or "YES"))
+            throw Usage("Nothing was sent.");
     }
 
     private static CliException Usage(string text) => new(ExitCode.Usage, text);

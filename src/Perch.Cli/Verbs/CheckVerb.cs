@@ -18,10 +18,10 @@ internal static class CheckVerb
 
     public static Command Create(CliConsole console)
     {
-        var file = new Argument<FileInfo>("FILE") { Description = "The appsettings.json." };
-        var server = new Option<FileInfo?>("--server") { Description = "The server's executable.", HelpName = "file" };
+        var file = FileOption.Argument("FILE", "The appsettings.json.");
+        var server = FileOption.Create("--server", "The server's executable.");
         var command = new Command("check", "Checks a configuration as the server would, and prints its plan.") { file, server };
-        command.SetAction((result, token) => ServerCheck.RunAsync(console, result.GetRequiredValue(file), result.GetValue(server)?.FullName, result.GetValue(CommonOptions.Json), token));
+        command.SetAction((result, token) => ServerCheck.RunAsync(console, result.GetRequiredValue(file)!, result.GetValue(server)?.FullName, result.GetValue(CommonOptions.Json), token));
         return HelpText.WithHelp(command, Notes);
     }
 }

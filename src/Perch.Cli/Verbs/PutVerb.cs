@@ -20,7 +20,7 @@ internal static class PutVerb
           perch put files://localhost photo.jpg
           perch put files://localhost/photos/cat.jpg photo.jpg
           perch put files://localhost/backup/ ~/documents --limit-rate 2M
-          perch put tftp://192.168.7.1/backup.cfg running.cfg --blksize 512 --windowsize 1
+          perch put tftp://192.168.7.1/ running.cfg --blksize 512 --windowsize 1
           perch put tls://files.example.org:9995/in/ *.csv --ca ca.pem --json
         """;
 

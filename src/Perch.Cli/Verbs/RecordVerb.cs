@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Perch.Cli.CommandLine;
+using Perch.Cli.Json;
 using Perch.Cli.Net;
 using Perch.Cli.Record;
 
@@ -9,7 +10,8 @@ namespace Perch.Cli.Verbs;
 /// <summary><c>perch record</c>: lines that are stored, each once.</summary>
 internal static class RecordVerb
 {
-    private const int MostWindow = 100_000;
+    private const int DefaultWindow = 1000;
+    private const int MaxWindow = 100_000;
 
     private const string Notes = """
         Each line of standard input is stored once: it is sent with a key (@SENDER/SEQUENCE), waits until the server has acknowledged it, and is sent
@@ -22,15 +24,15 @@ internal static class RecordVerb
 
         Examples:
           journalctl -f | perch record record://logs.example.org
-          perch record tls://logs.example.org:9997 --ca ca.pem --sender web1 --state /var/lib/perch/web1 < events
+          perch record tls://logs.example.org:9997 --ca ca.pem --sender web1 < events
         """;
 
     public static Command Create(CliConsole console)
     {
         var url = TargetArgument.Create("Where to: record://host[:port], or tcp://, tls://, unix:.");
         var sender = new Option<string?>("--sender") { Description = "The name in the keys: letters, digits, '.', '_', '-' (default: one of its own for each state).", HelpName = "name" };
-        var state = new Option<FileInfo?>("--state") { Description = "The file that remembers what is not stored yet.", HelpName = "file" };
-        var window = new Option<int>("--window") { Description = "Lines that may wait for their acknowledgement.", HelpName = "number", DefaultValueFactory = _ => 1000 };
+        var state = FileOption.Create("--state", "The file that remembers what is not stored yet.");
+        var window = NumberOption.Create("--window", $"Lines that may wait for their acknowledgement (default: {DefaultWindow}).", 1, MaxWindow);
         var giveUp = new Option<TimeSpan?>("--give-up") { Description = "End when nothing was stored for so long (default: never).", HelpName = "time", CustomParser = Duration.Parse };
         var skip = new Option<bool>("--skip-refused") { Description = "Leave out lines that the server will never take." };
         var link = new LinkOptions();
@@ -41,10 +43,9 @@ internal static class RecordVerb
             var target = result.GetRequiredValue(url);
             if (target.Transport == Transport.Udp) throw new CliException(ExitCode.Usage, "Acknowledged lines need a stream: tcp://, tls:// or unix:.");
             if (result.GetValue(sender) is { } name && !SenderName.IsValid(name)) throw new CliException(ExitCode.Usage, "--sender is 1 to 64 letters, digits, '.', '_' and '-'.");
-            if (result.GetValue(window) is < 1 or > MostWindow) throw new CliException(ExitCode.Usage, $"--window is 1 to {MostWindow}.");
             using var journal = RecordJournal.Open(result.GetValue(state)?.FullName ?? DefaultState(target), result.GetValue(sender), TimeProvider.System);
             using var run = new RecordRun(
-                console, link.Dialer(result, target), new() { Window = result.GetValue(window), GiveUp = result.GetValue(giveUp), SkipRefused = result.GetValue(skip) }, journal);
+                console, link.Dialer(result, target), new() { Window = result.GetValue(window) ?? DefaultWindow, GiveUp = result.GetValue(giveUp), SkipRefused = result.GetValue(skip) }, journal);
             try
             {
                 await run.RunAsync(token);
@@ -73,7 +74,7 @@ internal static class RecordVerb
         {
             var json = new JsonObject { ["stored"] = summary.Stored, ["waiting"] = waiting, ["skipped"] = summary.Skipped, ["reconnects"] = summary.Reconnects, ["sender"] = journal.Sender };
             if (summary.LastId >= 0) json["lastId"] = summary.LastId;
-            await console.Out.WriteLineAsync(json.ToJsonString());
+            await console.Out.WriteLineAsync(json.ToText());
             return;
         }
 

@@ -10,6 +10,9 @@ namespace Perch.Cli.Verbs;
 /// <summary><c>perch send</c>: messages without a session.</summary>
 internal static class SendVerb
 {
+    private const int DefaultRetries = 3;
+    private const int MaxRetries = 1000;
+
     private const string Notes = """
         Each TEXT is one message; '-' is standard input, '@file' a file. Without TEXT standard input is sent. The bytes are sent as they
         are (--framing chunk); record:// sends lines.
@@ -21,7 +24,7 @@ internal static class SendVerb
 
         Examples:
           perch send localhost:9999 こんにちは
-          perch send localhost:9996 @photo.jpg                       the upload of port 9996
+          perch send localhost:9996 @photo.jpg              the upload of port 9996
           perch send record://localhost 'from perch' --replies 1
           perch send --lines --replies 2 record://localhost < two-lines
           perch send udp://localhost:25000 Hello --retry 5 --timeout 200ms
@@ -34,9 +37,9 @@ internal static class SendVerb
         var text = new Argument<string[]>("TEXT") { Description = "The messages; '-' is standard input, '@file' a file.", Arity = ArgumentArity.ZeroOrMore };
         var framing = WordOption.Create<Framing>("--framing", "How messages are framed, and answers are cut.", "framing");
         var lines = new Option<bool>("--lines") { Description = "Each line of standard input or of a file is a message, without its end." };
-        var replies = new Option<int?>("--replies") { Description = "Wait for so many answers, and do not end this side before.", HelpName = "number" };
+        var replies = NumberOption.Create("--replies", "Wait for this many answers, and do not end this side before.", 1, int.MaxValue);
         var noReply = new Option<bool>("--no-reply") { Description = "Wait for no answer." };
-        var retry = new Option<int>("--retry") { Description = "UDP: how often a message is sent again.", HelpName = "number", DefaultValueFactory = _ => 3 };
+        var retry = NumberOption.Create("--retry", $"UDP: how often a message is sent again (default: {DefaultRetries}).", 0, MaxRetries);
         var hex = new Option<bool>("--hex") { Description = "Show answers as a hex dump." };
         var link = new LinkOptions();
         var command = new Command("send", "Sends messages and prints the answers.") { url, text, framing, lines, replies, noReply, retry, hex };
@@ -44,13 +47,11 @@ internal static class SendVerb
         command.SetAction(async (result, token) =>
         {
             var target = result.GetRequiredValue(url);
-            if (result.GetValue(replies) is < 1) throw new CliException(ExitCode.Usage, "--replies is at least 1; --no-reply waits for none.");
-            if (result.GetValue(retry) is < 0 or > 1000) throw new CliException(ExitCode.Usage, "--retry is 0 to 1000.");
             var options = new SendOptions
             {
                 Framing = result.GetValue(framing) ?? SendOptions.DefaultFraming(target),
                 Replies = result.GetValue(noReply) ? 0 : result.GetValue(replies),
-                Retries = result.GetValue(retry),
+                Retries = result.GetValue(retry) ?? DefaultRetries,
                 Timeout = result.GetValue(CommonOptions.Timeout),
             };
             var view = result.GetValue(hex) ? View.Hex : result.GetValue(CommonOptions.Json) ? View.Json : console.IsOutputTerminal ? View.Escaped : View.Exact;

@@ -13,6 +13,8 @@ internal sealed class BudgetedFileStore(IFileStore inner, IDescriptorBudget desc
 
     public FileTotals Totals => inner.Totals;
 
+    public FileLimits Limits => inner.Limits;
+
     public Task OpenAsync(CancellationToken cancellationToken) => inner.OpenAsync(cancellationToken);
 
     public Task ProbeAsync(CancellationToken cancellationToken) => inner.ProbeAsync(cancellationToken);

@@ -37,6 +37,14 @@ internal interface IRecordStore : IAsyncDisposable
     /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
     Task<long> LastIdAsync(CancellationToken cancellationToken);
 
+    /// <returns>The last id that was given to a record, committed or not, deleted or not; 0 before the first. It is never less than an id that was read.</returns>
+    /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
+    Task<long> LastGivenIdAsync(CancellationToken cancellationToken) => LastIdAsync(cancellationToken);
+
+    /// <returns>The bytes that the store occupies, or null if it does not exist yet or does not know.</returns>
+    /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
+    Task<long?> SizeAsync(CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
     /// <returns>The record, or null.</returns>
     Task<StoredRecord?> FindAsync(long id, CancellationToken cancellationToken);
 }

@@ -8,6 +8,7 @@ internal sealed class RecordMetrics : IDisposable
     private readonly Meter _meter;
     private readonly Counter<long> _stored;
     private readonly Counter<long> _refused;
+    private long _storeBytes = -1;
 
     public RecordMetrics(IMeterFactory meters)
     {
@@ -16,11 +17,15 @@ internal sealed class RecordMetrics : IDisposable
         _refused = _meter.CreateCounter<long>("perch.records.refused", "{record}", "Records that were not stored, by the code that their senders got.");
         CommitDuration = _meter.CreateHistogram<double>("perch.record.commit.duration", "s", "From the begin of a transaction to its records being durable.");
         CommitSize = _meter.CreateHistogram<long>("perch.record.commit.size", "{record}", "Records of a transaction.");
+        _meter.CreateObservableUpDownCounter("perch.record.store.size", ObserveStoreBytes, "By", "Bytes that the store of records occupies.");
     }
 
     public Histogram<double> CommitDuration { get; }
 
     public Histogram<long> CommitSize { get; }
+
+    /// <param name="bytes">Bytes that the store occupies; null: not known, and the metric has no sample.</param>
+    public void SetStoreSize(long? bytes) => Volatile.Write(ref _storeBytes, bytes ?? -1);
 
     public void Observe(RecordQueue[] queues, Func<double> oldestSeconds)
     {
@@ -35,4 +40,10 @@ internal sealed class RecordMetrics : IDisposable
         _refused.Add(batch.Count, new KeyValuePair<string, object?>("endpoint", batch.Endpoint), new KeyValuePair<string, object?>("code", code));
 
     public void Dispose() => _meter.Dispose();
+
+    private IEnumerable<Measurement<long>> ObserveStoreBytes()
+    {
+        var bytes = Volatile.Read(ref _storeBytes);
+        return bytes < 0 ? [] : [new(bytes)];
+    }
 }

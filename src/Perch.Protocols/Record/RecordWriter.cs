@@ -7,12 +7,14 @@ namespace Perch.Protocols.Record;
 /// Brings what the record endpoints have gathered to the store, in as many lanes as the store has writers, from the start
 /// of the host until its endpoints have drained.
 /// </summary>
-internal sealed class RecordWriter : IHostedLifecycleService, IDisposable
+internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposable
 {
     private readonly RecordsOptions _options;
     private readonly RecordMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly GuardedStore _store;
+    private readonly RecordStoreSize _size;
+    private readonly ILogger _logger;
     private readonly RecordLane[] _lanes;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _needed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -23,7 +25,7 @@ internal sealed class RecordWriter : IHostedLifecycleService, IDisposable
     public RecordWriter(IRecordStore store, RecordsOptions options, RecordMetrics metrics, TimeProvider time, ILogger<RecordWriter> logger)
     {
         (_options, _metrics, _time) = (options, metrics, time);
-        _store = new(store, metrics, time, logger);
+        (_store, _size, _logger) = (new(store, metrics, time, logger), new(store, metrics, time), logger);
         _lanes = [.. Enumerable.Range(0, store.Writers).Select(_ => NewLane(store.Writers))];
         metrics.Observe([.. _lanes.Select(lane => lane.Queue)], () => Oldest().TotalSeconds);
     }
@@ -89,7 +91,9 @@ internal sealed class RecordWriter : IHostedLifecycleService, IDisposable
         await using var tick = _time.CreateTimer(static lanes => Array.ForEach((RecordLane[])lanes!, lane => lane.Queue.Wake()), _lanes, GuardedStore.Tick, GuardedStore.Tick);
         // Now, and not with the first record: an operator knows from the start what a sender would be told.
         await _store.MendAsync();
-        await Task.WhenAll(_lanes.Select(lane => lane.RunAsync(_stopping.Token)));
+        if (_options.Retention is { MaxAge.Ticks: 0, MaxRows: 0 })
+            Log.NoRetention(_logger);
+        await Task.WhenAll([.. _lanes.Select(lane => lane.RunAsync(_stopping.Token)), _size.RunAsync(_stopping.Token)]);
     }
 
     /// <summary>A lane has its share of the queue.</summary>
@@ -107,5 +111,11 @@ internal sealed class RecordWriter : IHostedLifecycleService, IDisposable
     {
         var oldest = _lanes.Select(lane => lane.OldestQueuedAt).Where(queuedAt => queuedAt != 0).DefaultIfEmpty().Min();
         return oldest == 0 ? TimeSpan.Zero : _time.GetElapsedTime(oldest);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(4452, LogLevel.Warning, "Records are never deleted, so their database grows until the disk is full. Set Perch:Records:Retention:MaxAge or MaxRows, or alert on perch_record_store_size_bytes", EventName = "RecordRetentionOff")]
+        public static partial void NoRetention(ILogger logger);
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -8,6 +9,7 @@ namespace Perch.Server.Admin;
 /// <summary>The admin endpoint: health and metrics without a key, the rest as <see cref="AdminAccess"/> allows it.</summary>
 internal static class AdminEndpoints
 {
+    private const int DefaultConnections = 1000;
     private const int MostConnections = 10_000;
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -25,12 +27,19 @@ internal static class AdminEndpoints
         app.MapPrometheusScrapingEndpoint("/metrics");
 
         var guarded = app.MapGroup("").AddEndpointFilter<AdminAccessFilter>();
-        guarded.MapGet("/endpoints", (PerchStatus status) => Results.Json(status.Endpoints, Json));
-        guarded.MapGet("/connections", (PerchStatus status, int? limit) =>
-            Results.Json(status.Connections(Math.Clamp(limit ?? 1000, 1, MostConnections)), Json));
+        guarded.MapGet("/endpoints", (PerchStatus status) => Results.Json(status.Endpoints, Json)).WithQuery();
+        guarded.MapGet("/connections", GetConnections).WithQuery("limit");
         guarded.MapRecords();
         guarded.MapFiles();
-        guarded.MapGet("/connections/recent", (PerchStatus status) => Results.Json(status.RecentConnections, Json));
+        guarded.MapGet("/connections/recent", (PerchStatus status) => Results.Json(status.RecentConnections, Json)).WithQuery();
+    }
+
+    private static IResult GetConnections(PerchStatus status, string? limit)
+    {
+        var most = DefaultConnections;
+        if (limit is not null && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most is >= 1 and <= MostConnections))
+            return Results.Problem($"The value of 'limit' is not valid: it is 1 to {MostConnections}.", statusCode: StatusCodes.Status400BadRequest);
+        return Results.Json(status.Connections(most), Json);
     }
 
     /// <remarks>

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -11,15 +10,27 @@ internal static class RecordEndpoints
 {
     private const int DefaultLimit = 100;
     private const int MostRecords = 10_000;
-    private const int FlushThreshold = 64 * 1024;
+
+    /// <summary>The query parameters of <c>/records</c>, as an error shows them.</summary>
+    private static readonly Dictionary<string, string> Parameters = new(StringComparer.Ordinal)
+    {
+        ["after"] = "after (an id)",
+        ["limit"] = $"limit (1 to {MostRecords})",
+        ["last"] = $"last (1 to {MostRecords}, instead of limit)",
+        ["endpoint"] = "endpoint",
+        ["contains"] = "contains",
+        ["since"] = "since (such as 2026-11-20T00:00:00Z)",
+    };
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static void MapRecords(this IEndpointRouteBuilder app)
     {
         app.MapGet("/records", (RequestDelegate)GetPageAsync);
-        app.MapGet("/records/stream", (HttpContext context, RecordStream stream) => stream.ServeAsync(context));
-        app.MapGet("/records/{id:long}/raw", GetRawAsync);
+        // Created now, so that its metric exists before the first request.
+        var stream = app.ServiceProvider.GetRequiredService<RecordStream>();
+        app.MapGet("/records/stream", (HttpContext context) => stream.ServeAsync(context));
+        app.MapGet("/records/{id:long}/raw", GetRawAsync).WithQuery();
     }
 
     /// <summary>One record as a line of JSON; <c>exact</c> says that <c>data</c> is the message to the byte.</summary>
@@ -28,7 +39,7 @@ internal static class RecordEndpoints
 
     private static async Task GetPageAsync(HttpContext context)
     {
-        if (!TryReadQuery(context.Request.Query, out var query, out var fault))
+        if (!TryReadQuery(context.Request.Query, Parameters.Keys, out var query, out var fault))
         {
             await Results.Problem(fault, statusCode: StatusCodes.Status400BadRequest).ExecuteAsync(context);
             return;
@@ -37,12 +48,22 @@ internal static class RecordEndpoints
         context.Response.ContentType = "application/x-ndjson";
         try
         {
-            await foreach (var record in context.RequestServices.GetRequiredService<IRecordStore>().ReadAsync(query, context.RequestAborted))
-            {
-                context.Response.BodyWriter.Write(ToJson(record));
-                context.Response.BodyWriter.Write("\n"u8);
-                if (context.Response.BodyWriter.UnflushedBytes >= FlushThreshold) await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
-            }
+            var store = context.RequestServices.GetRequiredService<IRecordStore>();
+            if (context.Request.Query.ContainsKey("last"))
+                query = query with { After = await NewestRecords.FindStartAsync(store, query, context.RequestAborted) };
+            var (options, time) = (context.RequestServices.GetRequiredService<RecordReadOptions>(), context.RequestServices.GetRequiredService<TimeProvider>());
+            using var output = new BoundedWriter(context.Response.BodyWriter, options.WriteTimeout, time, context.RequestAborted);
+            await foreach (var record in store.ReadAsync(query, context.RequestAborted))
+                await output.WriteAsync((byte[])[.. ToJson(record), (byte)'\n']);
+            await output.FlushAsync();
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The reader left, which is no error of the server.
+        }
+        catch (TimeoutException)
+        {
+            BoundedWriter.Disconnect(context, context.RequestServices.GetRequiredService<RecordReadOptions>());
         }
         catch (RecordStoreException exception) when (!context.Response.HasStarted)
         {
@@ -67,7 +88,8 @@ internal static class RecordEndpoints
     private static IResult Unavailable(RecordStoreException exception) =>
         Results.Problem(exception.Message, statusCode: StatusCodes.Status503ServiceUnavailable, title: "The store cannot be read now.");
 
-    private static bool TryReadQuery(IQueryCollection given, out RecordQuery query, out string fault)
+    /// <summary>Reads the parameters <paramref name="known"/>; every other one is a fault, so that a misspelt one is not ignored.</summary>
+    public static bool TryReadQuery(IQueryCollection given, ICollection<string> known, out RecordQuery query, out string fault)
     {
         query = new() { Limit = DefaultLimit, Endpoint = given["endpoint"], Contains = given["contains"] };
         fault = "";
@@ -76,23 +98,33 @@ internal static class RecordEndpoints
             var text = given[key].ToString();
             switch (key)
             {
+                case var _ when !known.Contains(key) || given[key].Count != 1:
+                    goto default;
                 case "endpoint" or "contains":
                     break;
-                case "after" when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var after):
+                case "after" when TryReadId(text, out var after):
                     query = query with { After = after };
                     break;
-                case "limit" when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MostRecords:
+                case "limit" when !given.ContainsKey("last") && TryReadLimit(text, out var limit):
                     query = query with { Limit = limit };
+                    break;
+                case "last" when TryReadLimit(text, out var last):
+                    query = query with { Limit = last };
                     break;
                 case "since" when DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since):
                     query = query with { Since = since };
                     break;
                 default:
-                    fault = $"'{key}' is not known or its value is not valid. Known: after (an id), limit (1 to {MostRecords}), endpoint, contains, since (such as 2026-11-20T00:00:00Z).";
+                    fault = $"'{key}' is not known or its value is not valid. Known: {string.Join(", ", known.Select(name => Parameters[name]))}.";
                     return false;
             }
         }
 
         return true;
     }
+
+    public static bool TryReadId(string text, out long id) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out id);
+
+    private static bool TryReadLimit(string text, out int limit) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= MostRecords;
 }

@@ -1,5 +1,4 @@
 using System.Text;
-using Perch.Cli.Admin;
 using Perch.Cli.Tests.Hosting;
 
 namespace Perch.Cli.Tests.Admin;
@@ -92,21 +91,6 @@ public sealed class AdminTests
             await File.WriteAllTextAsync(server, "#!/bin/sh\n" + script + "\n");
             File.SetUnixFileMode(server, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
         }
-    }
-
-    [Theory]
-    [InlineData(70, false)]
-    [InlineData(100, true)]
-    public async Task Status_OnATerminal_BreaksTheLastColumnAlone(int columns, bool hasProtocol)
-    {
-        using var output = new MemoryStream();
-        var console = new CliConsole(Stream.Null, output, new StringWriter()) { IsOutputTerminal = true, Size = () => (columns, 24) };
-        var rows = Enumerable.Range(1, 2).Select(i => new EndpointRow($"record-syslog-udp{i}", "record", "udp 127.0.0.1:5514", "Listening", null, 3, [("Completed", 12), ("PeerClosed", 7), ("StorageUnavailable", 1)]));
-        await new StatusScreen(console, isJson: false).ShowAsync(new Uri("http://localhost:8080"), new("Healthy", [.. rows], []), clear: false);
-        var lines = Encoding.UTF8.GetString(output.ToArray()).Split('\n');
-        Assert.All(lines, line => Assert.True(line.Length <= columns, line));
-        Assert.Equal(hasProtocol, lines[1].Contains("protocol", StringComparison.Ordinal));
-        Assert.Single(lines, line => line.Contains("record-syslog-udp2", StringComparison.Ordinal) && line.Contains("udp 127.0.0.1:5514", StringComparison.Ordinal) && line.Contains("Completed", StringComparison.Ordinal));
     }
 
     private static Peer Http(string status, string body) => new(async (stream, token) =>

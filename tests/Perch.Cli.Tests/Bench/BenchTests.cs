@@ -95,12 +95,47 @@ public sealed class BenchTests
                 stream.Write(++count > refuseFrom ? "ERR full x\n"u8 : Encoding.ASCII.GetBytes($"OK {count}\n"));
             }
         });
-        var (code, json) = await BenchAsync("bench", $"record://{peer.Address}", "--mode", "line", "-c", "1", "--depth", "10", "--size", "100");
+        var (code, json) = await BenchAsync("bench", $"record://{peer.Address}", "--mode", "line", "--yes", "-c", "1", "--depth", "10", "--size", "100");
         Assert.Equal((0, 0), (code, json["errors"]!.GetValue<int>()));
         Assert.True(json["messages"]!.GetValue<long>() > 10);
 
         refuseFrom = count + 50;
-        (await CliRun.RunAsync(["bench", $"record://{peer.Address}", "--mode", "line", "-c", "1", "--depth", "10", "--size", "100", .. Short])).AssertFailed(ExitCode.Refused, "ERR full x");
+        (await CliRun.RunAsync(["bench", $"record://{peer.Address}", "--mode", "line", "--yes", "-c", "1", "--depth", "10", "--size", "100", .. Short])).AssertFailed(ExitCode.Refused, "ERR full x");
+    }
+
+    [Theory]
+    [InlineData("record://")]
+    [InlineData("")]
+    public async Task Line_WithoutYesInAScript_SendsNothing(string scheme)
+    {
+        await using var peer = Peer.Echo();
+        (await CliRun.RunAsync(["bench", $"{scheme}{peer.Address}", "--mode", "line", .. Short]))
+            .AssertFailed(ExitCode.Usage, $"The load is stored in the database of {peer.Address}, and is not deleted afterwards. Give --yes if that is wanted.");
+        Assert.Equal(0, peer.Connections);
+    }
+
+    [Theory]
+    [InlineData("\n")]
+    [InlineData("no\n")]
+    [InlineData("")]
+    [InlineData("yes\n", true)]
+    [InlineData("Y\n", true)]
+    public async Task Line_OnATerminal_AsksBeforeItSends(string answer, bool sends = false)
+    {
+        await using var peer = Peer.Blocking(stream =>
+        {
+            using var reader = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
+            while (reader.ReadLine() is not null)
+                stream.Write("OK 1\n"u8);
+        });
+        var error = new StringWriter();
+        var console = new CliConsole(new MemoryStream(Encoding.UTF8.GetBytes(answer)), new MemoryStream(), error) { IsInputTerminal = true, IsErrorTerminal = true, IsDumb = true };
+        using var interruption = new Interruption();
+        string[] args = ["bench", $"record://{peer.Address}", "--mode", "line", "-c", "1", .. Short];
+        var code = await Task.Run(() => PerchCli.RunAsync(args, console, interruption)).WaitAsync(CliRun.Deadline);
+        Assert.Equal(sends ? ExitCode.Done : ExitCode.Usage, code);
+        Assert.Contains("Go on? [y/N] ", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(sends, peer.Connections > 0);
     }
 
     [Theory]

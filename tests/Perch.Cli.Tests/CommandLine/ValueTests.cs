@@ -12,6 +12,7 @@ public sealed class ValueTests
     [InlineData("1.5s", 1500)]
     [InlineData("2m", 120_000)]
     [InlineData("1h", 3_600_000)]
+    [InlineData("1d", 86_400_000)]
     public void Duration_OfAForm_IsRead(string text, int milliseconds)
     {
         Assert.True(Duration.TryParse(text, out var duration));
@@ -23,6 +24,7 @@ public sealed class ValueTests
     [InlineData("0")]
     [InlineData("-1s")]
     [InlineData("25h")]
+    [InlineData("2d")]
     [InlineData("1e400")]
     [InlineData("NaN")]
     [InlineData("ms")]
@@ -56,6 +58,12 @@ public sealed class ValueTests
     public void ByteSize_Format_HasThreeDigits(long bytes, string text) => Assert.Equal(text, ByteSize.Format(bytes));
 
     [Theory]
+    [InlineData(20 * 1024 * 1024, 30_000_000, "20.0/28.6 MiB")]
+    [InlineData(0, 100, "0/100 B")]
+    [InlineData(1, 2000, "0.0/2.0 KiB")]
+    public void ByteSize_FormatOfAPart_HasTheUnitOfTheWhole(double part, double whole, string text) => Assert.Equal(text, ByteSize.Format(part, whole));
+
+    [Theory]
     [InlineData("--timeout", "soon", "time")]
     [InlineData("--framing", "json", "framing")]
     public async Task Option_WithAWrongValue_ExitsWithTwoAndTheCure(string option, string value, string about)
@@ -65,18 +73,20 @@ public sealed class ValueTests
     }
 
     [Theory]
-    [InlineData("'dance' is no verb and no option. See 'perch --help'.", "dance", "localhost:1")]
-    [InlineData("'--dance' is no verb and no option. See 'perch --help'.", "--dance")]
-    [InlineData("A verb is missing. See 'perch --help'.")]
-    [InlineData("Required argument 'URL' missing for command: 'send'. See 'perch send --help'.", "send")]
+    [InlineData("Unknown command or option 'dance'. See 'perch --help'.", "dance", "localhost:1")]
+    [InlineData("Unknown command or option '--dance'. See 'perch --help'.", "--dance")]
+    [InlineData("A command is missing. See 'perch --help'.", "--json")]
+    [InlineData("The argument URL is missing: Which: files://host[:port]/name. See 'perch rm --help'.", "rm")]
+    [InlineData("The argument FILE is missing: Files and folders of this machine. See 'perch put --help'.", "put", "files://h")]
+    [InlineData("--limit needs a value: <number>. See 'perch records --help'.", "records", "--limit")]
+    [InlineData("--limit is given 2 times: give it once. See 'perch records --help'.", "records", "--limit", "1", "--limit", "2")]
+    [InlineData("Unknown argument or option '-x'. See 'perch ls --help'.", "ls", "files://h", "-x")]
     public async Task CommandLine_ThatIsWrong_SaysWhat(string told, params string[] args) => (await CliRun.RunAsync(args)).AssertFailed(ExitCode.Usage, told);
 
     [Fact]
     public async Task Help_OfEachVerb_HasExamplesAndExitCodes()
     {
-        var run = await CliRun.RunAsync("--help");
-        Assert.Equal(0, run.ExitCode);
-        var verbs = run.Output.Split("Commands:")[1].Split("\n\n")[0].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimStart().Split(' ')[0]).ToList();
+        var verbs = PerchCli.Root(new(Stream.Null, Stream.Null, TextWriter.Null)).Subcommands.Select(command => command.Name).ToList();
         Assert.Contains("connect", verbs);
         foreach (var verb in verbs)
         {
@@ -86,11 +96,21 @@ public sealed class ValueTests
             Assert.Contains("Examples:", help.Output, StringComparison.Ordinal);
             Assert.Contains("Exit codes:", help.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("perch-cli", help.Output, StringComparison.Ordinal);
+            Assert.All(help.Output.Split('\n'), line => Assert.True(line.Length <= 80, line));
+            // A command that is broken cannot be copied.
+            Assert.DoesNotContain(help.Output.Split("Examples:")[1].Split('\n'), line => line.StartsWith("   ", StringComparison.Ordinal));
         }
     }
 
+    [Fact]
+    public async Task CommandLine_WithoutArguments_IsTheHelp()
+    {
+        var run = await CliRun.RunAsync();
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.Equal((await CliRun.RunAsync("--help")).Output, run.Output);
+    }
+
     [Theory]
-    [InlineData()]
     [InlineData("dance")]
     [InlineData("connect")]
     [InlineData("connect", "localhost")]

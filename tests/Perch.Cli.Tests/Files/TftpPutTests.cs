@@ -142,8 +142,8 @@ public sealed class TftpPutTests : IDisposable
     [InlineData("tftp:// is for files", "bench", "tftp://127.0.0.1:9")]
     [InlineData("are for tftp://", "get", "files://127.0.0.1:9/a", "--blksize", "512")]
     [InlineData("are for tftp://", "put", "files://127.0.0.1:9/a", "x", "--windowsize", "4")]
-    [InlineData("--blksize is 8 to 65464", "get", "tftp://127.0.0.1:9/a", "--blksize", "7")]
-    [InlineData("--windowsize is 1 to 65535", "get", "tftp://127.0.0.1:9/a", "--windowsize", "0")]
+    [InlineData("--blksize: '7' is not a whole number from 8 to 65464.", "get", "tftp://127.0.0.1:9/a", "--blksize", "7")]
+    [InlineData("--windowsize: '0' is not a whole number from 1 to 65535.", "get", "tftp://127.0.0.1:9/a", "--windowsize", "0")]
     public async Task Verb_ThatTftpDoesNotKnow_IsAUsageError(string told, params string[] args) => (await CliRun.RunAsync(args)).AssertFailed(ExitCode.Usage, told);
 
     private byte[] Write(int length)

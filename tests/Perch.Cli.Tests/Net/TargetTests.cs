@@ -18,6 +18,13 @@ public sealed class TargetTests
     [InlineData("hello://localhost:8001", "Tcp", "localhost", 8001, "hello", false, "")]
     [InlineData("hello://[::1]", "Tcp", "::1", 8000, "hello", false, "")]
     [InlineData("files://h/photos/cat%20a.jpg", "Tcp", "h", 9995, "files", false, "photos/cat a.jpg")]
+    [InlineData("TCP://A.example:7", "Tcp", "A.example", 7, null, false, "")]
+    [InlineData("Tls://a.example:443", "Tcp", "a.example", 443, null, true, "")]
+    [InlineData("UDP://[::1]:5514", "Udp", "::1", 5514, null, false, "")]
+    [InlineData("UNIX:/run/X.sock", "Unix", "/run/X.sock", 0, null, false, "")]
+    [InlineData("Hello://localhost", "Tcp", "localhost", 8000, "hello", false, "")]
+    [InlineData("FILES://h/Photos/", "Tcp", "h", 9995, "files", false, "Photos/")]
+    [InlineData("TFTP://h/Boot", "Udp", "h", 69, "tftp", false, "Boot")]
     [InlineData("files://h:1/dir/", "Tcp", "h", 1, "files", false, "dir/")]
     public void TryParse_OfAForm_IsRead(string text, string transport, string host, int port, string? protocol, bool isTls, string path)
     {

@@ -102,6 +102,46 @@ public sealed class ClientRecordTests
         Assert.Equal(3, ended.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
     }
 
+    /// <summary>The follower stands still while the server restarts and the record arrives, so that it comes back after both.</summary>
+    [Fact]
+    public async Task Records_FollowedWithoutARecordOverARestart_MissNoRecord()
+    {
+        var settings = Settings();
+        settings.AdminUrl = $"http://127.0.0.1:{FreePort.Find()}";
+        using var folder = new ServerFolder(settings);
+        using var work = new ServerFolder();
+        var before = await ServerProcess.StartAsync(folder);
+        await using var follower = PerchClient.Start(work.Root, "records", settings.AdminUrl, "--follow");
+        await Poll.UntilAsync(async () => (await before.Admin.GetMetricsAsync()).Sum("perch_record_streams") == 1, () => "the stream has sent its position");
+        before.Signal(ServerProcess.Sigterm);
+        await before.WaitForExitAsync();
+        await before.DisposeAsync();
+        follower.Signal(ServerProcess.Sigstop);
+
+        await using var after = await ServerProcess.StartAsync(folder);
+        Assert.Equal(0, (await PerchClient.RunAsync(work.Root, "the first record\n", "record", $"record://127.0.0.1:{await after.Admin.GetPortAsync("lines")}")).ExitCode);
+        follower.Signal(ServerProcess.Sigcont);
+        await Poll.UntilAsync(() => follower.Seen.Contains("the first record", StringComparison.Ordinal), () => $"the follower has it: {follower.Seen}");
+    }
+
+    [Fact]
+    public async Task Records_LastAndFollowed_BeginsWithTheNewest()
+    {
+        await using var host = await PerchHost.StartAsync(Settings());
+        using var work = new ServerFolder();
+        var url = $"record://127.0.0.1:{await host.Admin.GetPortAsync("lines")}";
+        Assert.Equal(0, (await PerchClient.RunAsync(work.Root, "one\ntwo\nthree\n", "record", url)).ExitCode);
+        Assert.Equal(["two", "three"], Texts(await PerchClient.SucceedAsync(work.Root, "records", host.Admin.Url, "--last", "2")));
+        Assert.Equal(["one", "two", "three"], Texts(await PerchClient.SucceedAsync(work.Root, "records", host.Admin.Url, "--since", "1h")));
+
+        await using var follower = PerchClient.Start(work.Root, "records", host.Admin.Url, "--follow", "--last", "2", "--contains", "t");
+        Assert.Equal(0, (await PerchClient.RunAsync(work.Root, "eleven\ntwelve\n", "record", url)).ExitCode);
+        await Poll.UntilAsync(() => follower.Seen.Contains("twelve", StringComparison.Ordinal), () => $"the follower has it: {follower.Seen}");
+        Assert.Equal(["two", "three", "twelve"], Texts(follower.Seen));
+
+        static IEnumerable<string> Texts(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split("  ")[^1]);
+    }
+
     [Fact]
     public async Task Status_OfAServer_ShowsEndpointsAndOutcomes()
     {
@@ -116,6 +156,31 @@ public sealed class ClientRecordTests
         var hello = Assert.Single(status, line => line.StartsWith("hello", StringComparison.Ordinal));
         Assert.Contains("Listening", hello, StringComparison.Ordinal);
         Assert.Contains("Completed 1", hello, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task StatusWatch_BeforeDuringAndAfterARestart_WaitsForTheServer()
+    {
+        var settings = Settings();
+        settings.AdminUrl = $"http://127.0.0.1:{FreePort.Find()}";
+        using var folder = new ServerFolder(settings);
+        using var work = new ServerFolder();
+        await using var watcher = PerchClient.Start(work.Root, "status", settings.AdminUrl, "--watch", "--every", "50ms");
+        for (var run = 0; run < 2; run++)
+        {
+            await Poll.UntilAsync(() => Count(watcher.SeenErrors, "Waiting for the server.") == run + 1, () => $"it waits: {watcher.SeenErrors}");
+            await using var server = await ServerProcess.StartAsync(folder);
+            var before = Count(watcher.Seen, "Healthy");
+            await Poll.UntilAsync(() => Count(watcher.Seen, "Healthy") > before, () => $"it shows the server: {watcher.Seen}");
+            server.Signal(ServerProcess.Sigkill);
+            await server.WaitForExitAsync();
+        }
+
+        watcher.Signal(ServerProcess.Sigint);
+        Assert.Equal(128 + ServerProcess.Sigint, (await watcher.EndAsync()).ExitCode);
+        Assert.Matches(@"http://127\.0\.0\.1:\d+/  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  Healthy", watcher.Seen);
+
+        static int Count(string text, string part) => text.Split(part).Length - 1;
     }
 
     [Theory]

@@ -9,6 +9,7 @@ internal sealed class PerchClient : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _seen = new();
+    private readonly StringBuilder _seenErrors = new();
     private readonly Task<string> _output;
     private readonly Task<string> _error;
 
@@ -28,7 +29,7 @@ internal sealed class PerchClient : IAsyncDisposable
             // What it remembers from one run to the next stays in the test's own folder.
             Environment = { ["XDG_STATE_HOME"] = folder },
         })!;
-        (_output, _error) = (ReadAsync(_process.StandardOutput), _process.StandardError.ReadToEndAsync());
+        (_output, _error) = (ReadAsync(_process.StandardOutput, _seen), ReadAsync(_process.StandardError, _seenErrors));
     }
 
     /// <summary>The build's own output, beside the test assembly.</summary>
@@ -37,13 +38,10 @@ internal sealed class PerchClient : IAsyncDisposable
     public Stream Input => _process.StandardInput.BaseStream;
 
     /// <summary>Its standard output until now.</summary>
-    public string Seen
-    {
-        get
-        {
-            lock (_seen) return _seen.ToString();
-        }
-    }
+    public string Seen => Text(_seen);
+
+    /// <summary>Its standard error until now.</summary>
+    public string SeenErrors => Text(_seenErrors);
 
     public bool HasExited => _process.HasExited;
 
@@ -94,14 +92,19 @@ internal sealed class PerchClient : IAsyncDisposable
         _process.Dispose();
     }
 
-    private async Task<string> ReadAsync(StreamReader reader)
+    private static string Text(StringBuilder seen)
+    {
+        lock (seen) return seen.ToString();
+    }
+
+    private static async Task<string> ReadAsync(StreamReader reader, StringBuilder seen)
     {
         var buffer = new char[4096];
         while (await reader.ReadAsync(buffer.AsMemory()) is var length and > 0)
         {
-            lock (_seen) _seen.Append(buffer, 0, length);
+            lock (seen) seen.Append(buffer, 0, length);
         }
 
-        return Seen;
+        return Text(seen);
     }
 }

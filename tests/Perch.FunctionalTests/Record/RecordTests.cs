@@ -78,35 +78,39 @@ public sealed class RecordTests
     }
 
     [Fact]
-    public async Task Stream_CutAndResumed_HasEveryRecordOnce()
+    public async Task Records_Last_AreTheNewestThatMatch()
     {
         await using var host = await PerchHost.StartAsync(Settings);
         using var client = await host.ConnectAsync("lines");
-        await client.AskAsync("one\ntwo\n", 10);
+        using var other = await host.ConnectAsync("once");
+        await client.SendAsync("rare\n" + string.Concat(Enumerable.Range(2, 49).Select(i => $"line {i}\n")));
+        client.EndInput();
+        await client.ReceiveToEndAsync();
+        await other.AskAsync("other", 100);
 
-        Assert.Equal(["1", "2"], await ReadEventsAsync(host, "?after=0", 2));
-        var following = ReadEventsAsync(host, "", 3, ("Last-Event-ID", "1"));
-        await client.AskAsync("three\nfour\n", 10);
+        Assert.Equal(["line 49", "line 50", "other"], await LastAsync("last=3"));
+        Assert.Equal(["line 49", "line 50"], await LastAsync("last=2&endpoint=lines"));
+        Assert.Equal(["rare"], await LastAsync("last=1&contains=rare"));
+        Assert.Equal(["rare"], await LastAsync("last=9&contains=rare"));
+        Assert.Equal(["other"], await LastAsync("last=10&after=50"));
+        Assert.Empty(await LastAsync("last=10&contains=nothing"));
+        foreach (var bad in (string[])["last=0", "last=10001", "last=x", "last=1&limit=1", "contains=a&contains=b"])
+            Assert.Equal(HttpStatusCode.BadRequest, (await host.Admin.GetAsync($"/records?{bad}")).Status);
 
-        Assert.Equal(["2", "3", "4"], await following);
+        async Task<IEnumerable<string>> LastAsync(string query) => (await RecordReader.PageAsync(host.Admin, query)).Select(record => record["data"]!.GetValue<string>());
     }
 
-    private static async Task<List<string>> ReadEventsAsync(PerchHost host, string query, int count, params (string Name, string Value)[] headers)
+    [Theory]
+    [InlineData("{}", true)]
+    [InlineData("""{ "Retention": { "MaxAge": "7.00:00:00" } }""", false)]
+    [InlineData("""{ "Retention": { "MaxRows": 1000 } }""", false)]
+    public async Task Start_WithoutRetention_WarnsAndMeasuresTheDatabase(string records, bool warns)
     {
-        using var http = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"{host.Admin.Url}/records/stream{query}");
-        foreach (var (name, value) in headers) request.Headers.Add(name, value);
-        using var limit = new CancellationTokenSource(Poll.Deadline);
-        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-        Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
-        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(limit.Token));
-        var ids = new List<string>();
-        while (ids.Count < count && await reader.ReadLineAsync(limit.Token) is { } line)
-        {
-            if (line.StartsWith("id: ", StringComparison.Ordinal)) ids.Add(line["id: ".Length..]);
-        }
-
-        return ids;
+        var settings = Settings;
+        settings.Records = records;
+        await using var host = await PerchHost.StartAsync(settings);
+        await Poll.UntilAsync(async () => (await host.Admin.GetMetricsAsync()).Sum("perch_record_store_size_bytes") > 0, () => "the size is measured");
+        Assert.Equal(warns, host.Log.Contains("Records are never deleted", StringComparison.Ordinal));
     }
 
     private static byte[] Framed(byte[] message)

@@ -95,6 +95,13 @@ internal sealed partial class PostgresRecordStore : IRecordStore
 
     public Task<long> LastIdAsync(CancellationToken cancellationToken) => ReadAsync(() => _reader.StableIdAsync(cancellationToken));
 
+    public Task<long> LastGivenIdAsync(CancellationToken cancellationToken) =>
+        NumberAsync("SELECT last_value FROM perch_ids", cancellationToken);
+
+    /// <summary>The two tables that grow, with their indexes.</summary>
+    public async Task<long?> SizeAsync(CancellationToken cancellationToken) =>
+        await NumberAsync("SELECT pg_total_relation_size('logs') + pg_total_relation_size('perch_senders')", cancellationToken);
+
     public Task<StoredRecord?> FindAsync(long id, CancellationToken cancellationToken) => ReadAsync(() => _reader.FindAsync(id, cancellationToken));
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
@@ -161,6 +168,12 @@ internal sealed partial class PostgresRecordStore : IRecordStore
             throw PostgresFailure.From(_server, exception);
         }
     }
+
+    private Task<long> NumberAsync(string sql, CancellationToken cancellationToken) => ReadAsync(async () =>
+    {
+        await using var connection = await _source.OpenConnectionAsync(cancellationToken);
+        return await connection.ScalarAsync<long>(sql, cancellationToken);
+    });
 
     private async Task<T> ReadAsync<T>(Func<Task<T>> read)
     {

@@ -6,6 +6,9 @@ internal sealed class SqliteReader(SqliteDatabase database, TimeProvider time) :
     /// <summary>Rows that a page looks at, whether the query asks for them or not.</summary>
     private const int PageRows = 1000;
 
+    /// <summary>A page ends with the row that goes past this; a reader that is slow keeps the page in memory.</summary>
+    private const int PageChars = 256 * 1024;
+
     private static readonly TimeSpan LongestPage = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Every part in turn, the costly last: a row whose endpoint differs is not searched.</summary>
@@ -18,12 +21,13 @@ internal sealed class SqliteReader(SqliteDatabase database, TimeProvider time) :
     private readonly SqliteStatement _at = database.Prepare("SELECT id, received_at FROM logs WHERE id >= ?1 ORDER BY id LIMIT 1");
     private readonly SqliteStatement _firstId = database.Prepare("SELECT coalesce(min(id), 0) FROM logs");
     private readonly SqliteStatement _lastId = database.Prepare("SELECT coalesce(max(id), 0) FROM logs");
+    private readonly SqliteStatement _lastGivenId = database.Prepare(SqliteSchema.LastId);
 
     /// <summary>Whether it reads what the path names.</summary>
     public bool IsInPlace => database.IsInPlace;
 
-    /// <returns>0 where there is none.</returns>
-    public long LastId() => _lastId.Scalar();
+    /// <summary>The last id that was given, also if its record is deleted; 0 before the first.</summary>
+    public long LastId() => _lastGivenId.Scalar();
 
     /// <param name="query">The question.</param>
     /// <param name="after">Where the last page ended; moved to where this one does.</param>
@@ -40,12 +44,16 @@ internal sealed class SqliteReader(SqliteDatabase database, TimeProvider time) :
         _page.BindText(4, query.Contains);
         try
         {
-            for (var rows = 0; rows < PageRows && records.Count < limit && time.GetElapsedTime(started) < LongestPage; rows++)
+            var chars = 0L;
+            for (var rows = 0; rows < PageRows && records.Count < limit && chars < PageChars && time.GetElapsedTime(started) < LongestPage; rows++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 if (!_page.Step()) return false;
                 after = _page.Int64(0);
-                if (_page.Int64(1) != 0) records.Add(new(after, SqliteTime.To(_page.Int64(2)), _page.Text(3), _page.Text(4), _page.Text(5), _page.Blob(6)));
+                if (_page.Int64(1) == 0)
+                    continue;
+                records.Add(new(after, SqliteTime.To(_page.Int64(2)), _page.Text(3), _page.Text(4), _page.Text(5), _page.Blob(6)));
+                chars += records[^1].Data.Length + (records[^1].Raw?.Length ?? 0);
             }
             return true;
         }

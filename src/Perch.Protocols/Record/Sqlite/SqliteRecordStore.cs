@@ -93,6 +93,13 @@ internal sealed partial class SqliteRecordStore : IRecordStore
 
     public Task<long> LastIdAsync(CancellationToken cancellationToken) => Task.FromResult(_readers.Read(reader => reader.LastId()));
 
+    /// <summary>The database and its write-ahead log.</summary>
+    public Task<long?> SizeAsync(CancellationToken cancellationToken)
+    {
+        var (database, log) = (new FileInfo(_path), new FileInfo(_path + "-wal"));
+        return Task.FromResult<long?>(database.Exists ? database.Length + (log.Exists ? log.Length : 0) : null);
+    }
+
     public async Task<StoredRecord?> FindAsync(long id, CancellationToken cancellationToken)
     {
         if (id < 1) return null;

@@ -63,6 +63,9 @@ public sealed class PostgresServingTests(PostgresServer server) : IClassFixture<
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(limit.Token));
         await client.AskAsync("from the other\n", 5);
 
+        // The position, and an empty line.
+        Assert.Equal("id: 1", await reader.ReadLineAsync(limit.Token));
+        Assert.Equal("", await reader.ReadLineAsync(limit.Token));
         Assert.Equal("id: 2", await reader.ReadLineAsync(limit.Token));
         Assert.Equal("from the other", JsonNode.Parse((await reader.ReadLineAsync(limit.Token))!["data: ".Length..])!["data"]!.GetValue<string>());
     }

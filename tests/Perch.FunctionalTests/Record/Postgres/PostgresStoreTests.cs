@@ -46,6 +46,8 @@ public sealed class PostgresStoreTests(PostgresServer server) : IClassFixture<Po
         Assert.Empty(await ReadAsync(store, new() { Since = now.AddDays(1) }));
         Assert.Equal(2503, (await ReadAsync(store, new() { Since = DateTimeOffset.MinValue, Limit = 10_000 })).Count);
         Assert.Equal(2503, await store.LastIdAsync(CancellationToken.None));
+        Assert.Equal(2503, await store.LastGivenIdAsync(CancellationToken.None));
+        Assert.True(await store.SizeAsync(CancellationToken.None) > 100_000);
     }
 
     [NeighbourFact("postgres")]
@@ -75,6 +77,7 @@ public sealed class PostgresStoreTests(PostgresServer server) : IClassFixture<Po
         Assert.True(behind.Id(0) > ids![0]);
         Assert.Equal(["first"], (await ReadAsync(store, new())).Select(r => r.Data));
         Assert.Equal(1, await store.LastIdAsync(CancellationToken.None));
+        Assert.Equal(behind.Id(0), await store.LastGivenIdAsync(CancellationToken.None));
 
         await other.ExecuteAsync("INSERT INTO logs VALUES ($1, now(), 'b', 'c', 'second', NULL)", CancellationToken.None, ids[0]);
         await transaction.CommitAsync();
