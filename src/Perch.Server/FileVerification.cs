@@ -8,12 +8,27 @@ internal static class FileVerification
 {
     public static async Task<int> RunAsync(IServiceProvider services)
     {
+        try
+        {
+            return await VerifyAsync(services.GetRequiredService<IFileStore>());
+        }
+        catch (FileStoreException exception)
+        {
+            await Console.Error.WriteLineAsync($"perch-server: the files cannot be read: {exception.Message}");
+            return ExitCode.Failed;
+        }
+    }
+
+    private static async Task<int> VerifyAsync(IFileStore store)
+    {
         var (found, faults) = (0L, 0L);
-        await foreach (var finding in services.GetRequiredService<IFileStore>().VerifyAsync(CancellationToken.None))
+        await foreach (var finding in store.VerifyAsync(CancellationToken.None))
         {
             found++;
-            if (finding.IsFault) faults++;
-            await Console.Out.WriteLineAsync($"{(finding.IsFault ? "FAULT" : "ok")}\t{PeerText.Escape(finding.Name, maxChars: 1024)}\t{PeerText.Escape(finding.Text)}");
+            if (finding.IsFault)
+                faults++;
+            var (name, text) = (PeerText.Escape(finding.Name, maxChars: 1024), PeerText.Escape(finding.Text));
+            await Console.Out.WriteLineAsync($"{(finding.IsFault ? "FAULT" : "ok")}\t{name}\t{text}");
         }
 
         await Console.Out.WriteLineAsync($"{found} entries, {faults} faults.");

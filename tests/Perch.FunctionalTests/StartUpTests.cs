@@ -68,12 +68,22 @@ public sealed class StartUpTests
     }
 
     [Fact]
-    public async Task VerifyFiles_StoresThatLog_PrintsItsOwnLinesOnly()
+    public async Task VerifyFiles_StoreThatDoesNotAnswer_Exits1WithOneLine()
     {
-        using var folder = new ServerFolder(new ServerSettings { Log = "Verbose" }.With("files", """{ "Port": 0, "Protocol": "files" }"""));
+        using var taken = Listen();
+        var port = PortOf(taken);
+        taken.Stop();
+        using var folder = new ServerFolder(new ServerSettings
+        {
+            Files = $$"""
+                { "Store": "S3", "Bucket": "b", "ServiceUrl": "http://127.0.0.1:{{port}}", "AccessKey": "a", "SecretKey": "s", "Region": "r" }
+                """,
+        });
         var ended = await ServerProcess.RunAsync(folder, "--verify-files");
 
-        Assert.Equal((0, "0 entries, 0 faults."), (ended.ExitCode, ended.Output));
+        Assert.Equal((1, ""), (ended.ExitCode, ended.Output));
+        Assert.StartsWith("perch-server: the files cannot be read: bucket b: ", ended.Errors, StringComparison.Ordinal);
+        AssertNoStack(ended);
     }
 
     [Fact]

@@ -11,7 +11,13 @@ namespace Perch.Connections;
 /// <param name="BytesSent">Bytes that the handler wrote.</param>
 /// <param name="Messages">Messages handled.</param>
 /// <param name="Outcome">Why it ended.</param>
-/// <param name="Reason">The cap that rejected it, such as <c>MaxConnections</c>; null for other outcomes than <c>Rejected</c>.</param>
 public sealed record EndedConnection(
     string Id, string Endpoint, string Protocol, string Peer, DateTimeOffset StartedAt, TimeSpan Duration,
-    long BytesReceived, long BytesSent, long Messages, ConnectionOutcome Outcome, string? Reason = null);
+    long BytesReceived, long BytesSent, long Messages, ConnectionOutcome Outcome)
+{
+    /// <summary>The cap that rejected it, such as <c>MaxConnections</c>; null for other outcomes than <c>Rejected</c>.</summary>
+    public string? Reason => RejectedBy.Name();
+
+    /// <summary>A byte, so that the row is no larger than without it.</summary>
+    internal Cap RejectedBy { get; init; }
+}

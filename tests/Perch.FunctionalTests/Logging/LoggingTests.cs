@@ -5,6 +5,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Perch.FunctionalTests.Hosting;
 using Perch.Server.Logging;
+using Serilog.Events;
+using Serilog.Parsing;
 
 namespace Perch.FunctionalTests.Logging;
 
@@ -134,6 +136,29 @@ public sealed class LoggingTests
         ];
 
         Assert.Equal("", Log(settings, log => log.LogInformation("Nowhere")));
+    }
+
+    [Fact]
+    public void StandardError_Line_IsNotOnStandardOutput()
+    {
+        var (output, errors) = (Console.Out, Console.Error);
+        using var console = new StringWriter();
+        using var error = new StringWriter();
+        try
+        {
+            Console.SetOut(console);
+            Console.SetError(error);
+            var sink = LoggingSetup.StandardError(new TextLineFormatter());
+            sink.Emit(new(DateTimeOffset.UnixEpoch, LogEventLevel.Verbose, null, new MessageTemplateParser().Parse("a line for errors"), []));
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(errors);
+        }
+
+        Assert.Contains("VRB] a line for errors", error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("a line for errors", console.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
