@@ -19,11 +19,13 @@ internal static class AdminEndpoints
     public static void MapAdmin(this WebApplication app)
     {
         AccessLog.Use(app);
+        ClientFaults.Use(app);
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready", new() { ResponseWriter = WriteHealthAsync });
         app.MapPrometheusScrapingEndpoint("/metrics");
 
         var guarded = app.MapGroup("").AddEndpointFilter<AdminAccessFilter>();
+        guarded.ServeHead();
         guarded.MapGet("/endpoints", (PerchStatus status) => Results.Json(status.Endpoints, Json));
         guarded.MapGet("/connections", (PerchStatus status, int? limit) =>
             Results.Json(status.Connections(Math.Clamp(limit ?? 1000, 1, MostConnections)), Json));

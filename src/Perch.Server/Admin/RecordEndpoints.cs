@@ -34,6 +34,9 @@ internal static class RecordEndpoints
             return;
         }
 
+        // A response without a body needs only to know that the store answers.
+        if (HttpMethods.IsHead(context.Request.Method))
+            query = query with { Limit = 1 };
         context.Response.ContentType = "application/x-ndjson";
         try
         {
@@ -76,7 +79,7 @@ internal static class RecordEndpoints
             var text = given[key].ToString();
             switch (key)
             {
-                case "endpoint" or "contains":
+                case "endpoint" or "contains" when !text.Contains('\0', StringComparison.Ordinal):
                     break;
                 case "after" when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var after):
                     query = query with { After = after };

@@ -35,6 +35,7 @@ internal sealed class RecordStream(IRecordStore store, RecordWriter writer, IHos
             var after = Position(context.Request) ?? await store.LastIdAsync(ending.Token);
             context.Response.ContentType = "text/event-stream";
             context.Response.Headers.CacheControl = "no-store";
+            if (HttpMethods.IsHead(context.Request.Method)) return;
             await context.Response.BodyWriter.FlushAsync(ending.Token);
             await StreamAsync(context.Response, after, ending.Token);
         }
