@@ -56,7 +56,8 @@ internal sealed class BudgetedFileStore(IFileStore inner, IDescriptorBudget desc
     public Task<IReadOnlyList<StoredFile>> ListAsync(string prefix, string after, int limit, CancellationToken cancellationToken) =>
         inner.ListAsync(prefix, after, limit, cancellationToken);
 
-    public Task<bool> DeleteAsync(FileName name, CancellationToken cancellationToken) => inner.DeleteAsync(name, cancellationToken);
+    public Task<bool> DeleteAsync(FileName name, FileCondition? condition, CancellationToken cancellationToken) =>
+        inner.DeleteAsync(name, condition, cancellationToken);
 
     public Task<int> TrimAsync(CancellationToken cancellationToken) => inner.TrimAsync(cancellationToken);
 

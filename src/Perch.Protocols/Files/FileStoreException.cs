@@ -37,5 +37,15 @@ internal sealed class FileStoreException(string code, string text, string? detai
 
     public static FileStoreException Exists() => new("exists", "a file has this name");
 
-    public static FileStoreException Offset(long have) => new("offset", $"{have} bytes are there, go on from there or from 0");
+    /// <summary>With the code <c>offset</c>: the durable length of the unfinished upload.</summary>
+    public long DurableBytes { get; private init; }
+
+    public static FileStoreException Precondition() =>
+        new("precondition", "the file that has this name now does not meet the conditions of the request; nothing was changed");
+
+    public static FileStoreException Unsupported(string condition) =>
+        new("unsupported", $"the store cannot check {condition} in one step with the change; send the request without the condition");
+
+    public static FileStoreException Offset(long have) =>
+        new("offset", $"{have} bytes are there, go on from there or from 0") { DurableBytes = have };
 }

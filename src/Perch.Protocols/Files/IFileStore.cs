@@ -29,7 +29,7 @@ internal interface IFileStore : IAsyncDisposable
     /// </summary>
     /// <exception cref="FileStoreException">
     /// <c>quota</c>, <c>full</c>, <c>conflict</c>; <c>exists</c>, where only a new name is wanted; <c>offset</c>, where the unfinished upload has fewer bytes, or cannot be
-    /// cut there; <c>unavailable</c>.
+    /// cut there, or the request wants exactly its length; <c>precondition</c>, <c>unsupported</c> (see <see cref="FileUploadRequest.Condition"/>); <c>unavailable</c>.
     /// </exception>
     Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken);
 
@@ -49,8 +49,15 @@ internal interface IFileStore : IAsyncDisposable
     Task<IReadOnlyList<StoredFile>> ListAsync(string prefix, string after, int limit, CancellationToken cancellationToken);
 
     /// <summary>Deletes the file and the unfinished upload of this name, if nobody writes that.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="condition">The condition, evaluated in one step with the deletion of the file; null for none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Whether there was one.</returns>
-    Task<bool> DeleteAsync(FileName name, CancellationToken cancellationToken);
+    /// <exception cref="FileStoreException"><c>precondition</c>: nothing was deleted; <c>unsupported</c>: the condition cannot be evaluated in one step; <c>unavailable</c>.</exception>
+    Task<bool> DeleteAsync(FileName name, FileCondition? condition, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="DeleteAsync(FileName, FileCondition?, CancellationToken)"/>
+    Task<bool> DeleteAsync(FileName name, CancellationToken cancellationToken) => DeleteAsync(name, condition: null, cancellationToken);
 
     /// <summary>Deletes unfinished uploads that nobody has written for too long.</summary>
     /// <returns>How many.</returns>

@@ -30,7 +30,7 @@ internal interface IFileUpload : IAsyncDisposable
 
     /// <summary>Makes the file durable, then visible.</summary>
     /// <exception cref="FileStoreException">
-    /// <c>checksum</c>: the hash is another, and the upload is dropped. <c>conflict</c>, <c>exists</c>, <c>quota</c>, <c>superseded</c>, <c>full</c>, <c>unavailable</c>.
+    /// <c>checksum</c>: the hash is another, and the upload is dropped. <c>conflict</c>, <c>exists</c>, <c>precondition</c>, <c>unsupported</c>, <c>quota</c>, <c>superseded</c>, <c>full</c>, <c>unavailable</c>.
     /// </exception>
     Task<StoredFile> CompleteAsync();
 

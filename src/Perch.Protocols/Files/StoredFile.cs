@@ -9,7 +9,11 @@ namespace Perch.Protocols.Files;
 /// <param name="Modified">When it became visible, to the microsecond, in UTC.</param>
 /// <param name="Endpoint">The endpoint that took it; <c>admin</c> for HTTP.</param>
 /// <param name="Remote">The uploader's address and port, or <c>unix</c>.</param>
-internal sealed record StoredFile(FileName Name, long Length, string Sha256, DateTimeOffset Modified, string Endpoint, string Remote);
+internal sealed record StoredFile(FileName Name, long Length, string Sha256, DateTimeOffset Modified, string Endpoint, string Remote)
+{
+    /// <summary><see cref="Modified"/> in whole seconds, as HTTP dates are.</summary>
+    public DateTimeOffset ModifiedSecond => Modified.AddTicks(-(Modified.Ticks % TimeSpan.TicksPerSecond));
+}
 
 /// <summary>What is known of a name.</summary>
 /// <param name="File">The whole file, or null.</param>

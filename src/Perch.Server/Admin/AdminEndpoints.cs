@@ -22,11 +22,13 @@ internal static class AdminEndpoints
     {
         app.Use(next => context => app.Services.GetRequiredService<AdminConnections>().OnRequestAsync(context, next));
         AccessLog.Use(app);
+        ClientFaults.Use(app);
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready", new() { ResponseWriter = WriteHealthAsync });
         app.MapPrometheusScrapingEndpoint("/metrics");
 
         var guarded = app.MapGroup("").AddEndpointFilter<AdminAccessFilter>();
+        guarded.ServeHead();
         guarded.MapGet("/endpoints", (PerchStatus status) => Results.Json(status.Endpoints, Json)).WithQuery();
         guarded.MapGet("/connections", GetConnections).WithQuery("limit");
         guarded.MapRecords();

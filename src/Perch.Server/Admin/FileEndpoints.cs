@@ -1,9 +1,6 @@
 using System.Buffers;
 using System.Globalization;
-using System.Net;
 using System.Text.Json;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Net.Http.Headers;
 using Perch.Protocols.Files;
 using Perch.Wire.Files;
 
@@ -12,19 +9,62 @@ namespace Perch.Server.Admin;
 /// <summary>The files over HTTP (RFC 9110): pages as JSON lines, downloads with ranges and conditions, uploads, deletes.</summary>
 internal static class FileEndpoints
 {
-    private const string Admin = "admin";
+    /// <summary>The endpoint's name in metrics and in what is known of a file.</summary>
+    public const string Admin = "admin";
+
+    private const string UploadOffset = "Upload-Offset";
     private const int DefaultLimit = 1000;
     private const int MostFiles = 10_000;
-    private const int HashBytes = 32;
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static void MapFiles(this IEndpointRouteBuilder app)
     {
         app.MapGet("/files", GetPageAsync);
-        app.MapMethods("/files/{**name}", [HttpMethods.Get, HttpMethods.Head], GetAsync);
-        app.MapPut("/files/{**name}", PutAsync).AddEndpointFilter<AdminKeyFilter>();
+        app.MapGet("/files/{**name}", FileDownloads.GetAsync);
+        app.MapPut("/files/{**name}", FileUploads.PutAsync).AddEndpointFilter<AdminKeyFilter>();
         app.MapDelete("/files/{**name}", DeleteAsync).AddEndpointFilter<AdminKeyFilter>();
+    }
+
+    /// <summary>Durable bytes of an unfinished upload. It changes, so no cache keeps the response.</summary>
+    public static void SetUploadOffset(HttpResponse response, long durable)
+    {
+        response.Headers[UploadOffset] = durable.ToString(CultureInfo.InvariantCulture);
+        response.Headers.CacheControl = "no-store";
+    }
+
+    public static IResult BadRequest(string fault, string title, int status = StatusCodes.Status400BadRequest) =>
+        Results.Problem(fault, title: title, statusCode: status);
+
+    public static IResult NotFound() => Results.Problem("there is no file of this name", title: "not-found", statusCode: StatusCodes.Status404NotFound);
+
+    public static IResult Failed(FileStoreException exception, int status) => Results.Problem(exception.Text, title: exception.Code, statusCode: status);
+
+    /// <summary>The answer to a request that the store refused. A response that has begun can only be cut off.</summary>
+    public static IResult Refuse(FileStoreService files, FileStoreException exception, HttpContext context)
+    {
+        files.Failed(exception);
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+            return Results.Empty;
+        }
+
+        // What a response had before it failed does not go with the reason.
+        context.Response.Clear();
+        if (exception.Code == "offset")
+            SetUploadOffset(context.Response, exception.DurableBytes);
+        return Failed(exception, exception.Code switch
+        {
+            "name" => StatusCodes.Status400BadRequest,
+            "quota" or "full" => StatusCodes.Status507InsufficientStorage,
+            "conflict" or "superseded" or "offset" => StatusCodes.Status409Conflict,
+            "precondition" => StatusCodes.Status412PreconditionFailed,
+            "checksum" => StatusCodes.Status422UnprocessableEntity,
+            "corrupt" => StatusCodes.Status500InternalServerError,
+            "unsupported" => StatusCodes.Status501NotImplemented,
+            _ => StatusCodes.Status503ServiceUnavailable,
+        });
     }
 
     private static async Task GetPageAsync(HttpContext context, FileStoreService files)
@@ -35,6 +75,9 @@ internal static class FileEndpoints
             return;
         }
 
+        // A response without a body needs only to know that the store answers.
+        if (HttpMethods.IsHead(context.Request.Method))
+            limit = 1;
         try
         {
             var store = await files.GetAsync();
@@ -54,125 +97,29 @@ internal static class FileEndpoints
                 (left, after) = (left - page.Count, page[^1].Name.Value);
             }
         }
-        catch (FileStoreException exception) when (!context.Response.HasStarted)
-        {
-            await Refuse(files, exception).ExecuteAsync(context);
-        }
-    }
-
-    private static async Task<IResult> GetAsync(string name, HttpContext context, FileStoreService files)
-    {
-        if (!FileName.TryParse(name, out var parsed, out var fault)) return BadName(fault);
-        try
-        {
-            var store = await files.GetAsync();
-            if (await store.OpenReadAsync(parsed, context.RequestAborted) is not { } snapshot) return Results.NotFound();
-            var transfer = files.Metrics.BeginDownload(Admin);
-            context.Response.RegisterForDispose(transfer);
-            context.Response.OnCompleted(() =>
-            {
-                if (!context.RequestAborted.IsCancellationRequested) transfer.Outcome = "completed";
-                return Task.CompletedTask;
-            });
-            // A browser neither guesses what it is nor runs it.
-            context.Response.Headers.XContentTypeOptions = "nosniff";
-            context.Response.Headers.ContentSecurityPolicy = "sandbox";
-            var file = snapshot.File;
-            return Results.Stream(new SnapshotStream(snapshot, transfer), "application/octet-stream", parsed.Segments()[^1], file.Modified,
-                new EntityTagHeaderValue($"\"{file.Sha256}\""), enableRangeProcessing: true);
-        }
         catch (FileStoreException exception)
         {
-            return Refuse(files, exception);
+            await Refuse(files, exception, context).ExecuteAsync(context);
         }
     }
 
-    private static async Task<IResult> PutAsync(string name, HttpContext context, FileStoreService files)
+    private static async Task<IResult> DeleteAsync(HttpContext context, FileStoreService files)
     {
-        if (!FileName.TryParse(name, out var parsed, out var fault)) return BadName(fault);
-        if (!TryReadDigest(context.Request, out var sha256)) return Results.Problem("Repr-Digest (RFC 9530) has to be sha-256=:<base64>:.", statusCode: StatusCodes.Status400BadRequest);
-        // The store's limits are the limits.
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
-        using var transfer = files.Metrics.BeginUpload(Admin);
+        if (!FileTarget.TryRead(context, out var name, out var fault))
+            return BadRequest(fault, "name");
+        if (!RequestConditions.TryRead(context.Request.Headers, out var conditions, out fault))
+            return BadRequest(fault!, "condition");
         try
         {
-            var store = await files.GetAsync();
-            await using var upload = await store.BeginAsync(
-                new(parsed) { Length = context.Request.ContentLength, Sha256 = sha256, Endpoint = Admin, Remote = Peer(context.Connection) },
-                context.RequestAborted);
-            var file = await ReceiveAsync(context.Request, upload, transfer);
-            transfer.Outcome = "completed";
-            context.Response.Headers.ETag = $"\"{file.Sha256}\"";
-            return Results.NoContent();
-        }
-        catch (FileStoreException exception)
-        {
-            transfer.Outcome = exception.Code;
-            return Refuse(files, exception);
-        }
-    }
-
-    private static string Peer(ConnectionInfo connection) => connection.RemoteIpAddress is { } address
-        ? new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, connection.RemotePort).ToString()
-        : "unix";
-
-    private static async Task<StoredFile> ReceiveAsync(HttpRequest request, IFileUpload upload, FileMetrics.FileTransfer transfer)
-    {
-        try
-        {
-            await new FileBody(request.BodyReader, length: null, isBeating: false).ReceiveAsync(upload, transfer);
-            return await upload.CompleteAsync();
-        }
-        catch (FileStoreException)
-        {
-            // HTTP has no way to go on with it.
-            await upload.AbortAsync();
-            throw;
-        }
-    }
-
-    private static async Task<IResult> DeleteAsync(string name, HttpContext context, FileStoreService files)
-    {
-        if (!FileName.TryParse(name, out var parsed, out var fault)) return BadName(fault);
-        try
-        {
-            if (!await (await files.GetAsync()).DeleteAsync(parsed, context.RequestAborted)) return Results.NotFound();
+            if (!await (await files.GetAsync()).DeleteAsync(name, conditions.ForChange, context.RequestAborted))
+                return NotFound();
             files.Metrics.Deleted(Admin);
             return Results.NoContent();
         }
         catch (FileStoreException exception)
         {
-            return Refuse(files, exception);
+            return Refuse(files, exception, context);
         }
-    }
-
-    private static IResult Refuse(FileStoreService files, FileStoreException exception)
-    {
-        files.Failed(exception);
-        return Results.Problem(exception.Text, title: exception.Code, statusCode: exception.Code switch
-        {
-            "name" => StatusCodes.Status400BadRequest,
-            "quota" or "full" => StatusCodes.Status507InsufficientStorage,
-            "conflict" or "superseded" => StatusCodes.Status409Conflict,
-            "checksum" => StatusCodes.Status422UnprocessableEntity,
-            "corrupt" => StatusCodes.Status500InternalServerError,
-            _ => StatusCodes.Status503ServiceUnavailable,
-        });
-    }
-
-    private static IResult BadName(string fault) => Results.Problem(fault, title: "name", statusCode: StatusCodes.Status400BadRequest);
-
-    /// <returns>False where there is a header that is not understood.</returns>
-    private static bool TryReadDigest(HttpRequest request, out string? sha256)
-    {
-        sha256 = null;
-        if (request.Headers["Repr-Digest"].FirstOrDefault() is not { } digest) return true;
-        const string Begin = "sha-256=:";
-        var hash = new byte[HashBytes];
-        if (!digest.StartsWith(Begin, StringComparison.OrdinalIgnoreCase) || !digest.EndsWith(':') || digest.Length <= Begin.Length
-            || !Convert.TryFromBase64String(digest[Begin.Length..^1], hash, out var length) || length != HashBytes) return false;
-        sha256 = Convert.ToHexStringLower(hash);
-        return true;
     }
 
     private static bool TryReadQuery(IQueryCollection given, out string prefix, out string after, out int limit, out string? fault)

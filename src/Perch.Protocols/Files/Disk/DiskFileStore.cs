@@ -120,7 +120,7 @@ internal sealed partial class DiskFileStore : IFileStore
                 var upload = new DiskUpload(this, request);
                 var found = Find(request.Name);
                 if (request.OnlyNew && found is not null) throw FileStoreException.Exists();
-                upload.Begin(found?.Length);
+                upload.Begin(found);
                 return upload;
             },
             static late => late?.Leave());
@@ -156,11 +156,13 @@ internal sealed partial class DiskFileStore : IFileStore
         }
     }
 
-    public Task<bool> DeleteAsync(FileName name, CancellationToken cancellationToken) => Threads.RunAsync(() =>
+    public Task<bool> DeleteAsync(FileName name, FileCondition? condition, CancellationToken cancellationToken) => Threads.RunAsync(() =>
     {
         var key = DiskMetadata.KeyOf(name);
-        var wasPartial = Uploads.DropIdle(key);
-        return Delete(name, key) || wasPartial;
+        var wasFile = Delete(name, key, condition);
+        // An unfinished upload is not a file: the condition sees a free name.
+        if (!wasFile && Uploads.TryGet(key, out _)) Check(condition, file: null);
+        return Uploads.DropIdle(key) || wasFile;
     });
 
     public Task<int> TrimAsync(CancellationToken cancellationToken) =>
@@ -223,6 +225,7 @@ internal sealed partial class DiskFileStore : IFileStore
                     if (old is { IsFolder: true }) throw DiskLayout.FolderConflict();
                     // What is there may be nobody's file, or a link: an upload that may replace nothing leaves that too.
                     if (request.OnlyNew && old is not null) throw FileStoreException.Exists();
+                    if (request.Condition is not null) Check(request.Condition, Find(name, partial.Key));
                     if (old is not { IsRegular: true }) Quota.ReserveFile(reservation);
                     // An empty one is none. With it there, the second rename needs no space: a full disk fails before the first.
                     Layout.Meta(partial.Key).CreateFile(partial.Key, exclusive: false).Dispose();
@@ -286,11 +289,19 @@ internal sealed partial class DiskFileStore : IFileStore
         return isThere && DiskMetadata.TryRead(Layout.Meta(key), key) is { } metadata && metadata.Name == name.Value ? metadata.ToFile(name) : null;
     }
 
-    private bool Delete(FileName name, string key)
+    private static void Check(FileCondition? condition, StoredFile? file)
+    {
+        if (condition?.IsMet(file) == false) throw FileStoreException.Precondition();
+    }
+
+    /// <returns>Whether there was a file.</returns>
+    private bool Delete(FileName name, string key, FileCondition? condition)
     {
         lock (NameLock(key))
         {
-            if (Find(name, key) is not { } file || Layout.TryOpenParent(name, out var leaf) is not { } parent) return false;
+            if (Find(name, key) is not { } file) return false;
+            Check(condition, file);
+            if (Layout.TryOpenParent(name, out var leaf) is not { } parent) return false;
             try
             {
                 // Its length now, which is what a scan would have counted.

@@ -47,11 +47,12 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
     }
 
     /// <summary>On a thread of the disk.</summary>
-    public void Begin(long? replaced)
+    /// <param name="found">The file that has the name; null if the name is free.</param>
+    public void Begin(StoredFile? found)
     {
         var key = DiskMetadata.KeyOf(Request.Name);
-        if (Request.Offset == 0) Start(key, replaced);
-        else Resume(key, replaced);
+        if (Request.Offset == 0) Start(key, found);
+        else Resume(key, found);
     }
 
     /// <remarks>Whoever waits for it goes on on a thread of the disk.</remarks>
@@ -152,12 +153,14 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         }
     }
 
-    private void Start(string key, long? replaced)
+    private void Start(string key, StoredFile? found)
     {
+        var replaced = found?.Length;
         var more = Request.Length ?? 0;
         _reservation = store.Room.Reserve(own: null, () => store.Quota.Begin(Request.Length, more, replaced, Source, resumed: null));
         try
         {
+            CheckCondition(found);
             _partial = store.Uploads.Begin(key, this, _reservation.Share);
         }
         catch
@@ -168,15 +171,18 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
         }
     }
 
-    private void Resume(string key, long? replaced)
+    private void Resume(string key, StoredFile? found)
     {
+        var replaced = found?.Length;
         if (!store.Uploads.TryGet(key, out var partial)) throw FileStoreException.NothingToResume();
         lock (partial.Lock)
         {
             if (!store.Uploads.TryGet(key, out var newest) || newest != partial || partial.IsLost) throw FileStoreException.NothingToResume();
-            if (Request.Offset > partial.Length) throw FileStoreException.Offset(partial.Length);
+            var have = Request.IsOffsetExact ? partial.Sync() : partial.Length;
+            if (Request.Offset > have || (Request.IsOffsetExact && Request.Offset < have)) throw FileStoreException.Offset(have);
             var more = Request.Length is { } length ? length - Request.Offset : 0;
             _reservation = store.Room.Reserve(partial, () => store.Quota.Begin(Request.Length, more, replaced, Source, partial.Share));
+            CheckCondition(found);
             // From here on the uploader before this one is superseded.
             (_partial, partial.Owner) = (partial, this);
             store.Uploads.MarkBusy(partial);
@@ -195,6 +201,13 @@ internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request)
                 store.Quota.Cut(partial.Share, partial.Length);
             }
         }
+    }
+
+    private void CheckCondition(StoredFile? found)
+    {
+        if (Request.Condition?.IsMet(found) != false) return;
+        Release();
+        throw FileStoreException.Precondition();
     }
 
     /// <summary>Runs with the partial, and only while it is this uploader's.</summary>

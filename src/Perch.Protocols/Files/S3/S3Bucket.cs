@@ -98,6 +98,11 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket, string prefix, T
     /// <summary>Deletes an object, if it is there.</summary>
     public Task DeleteAsync(string key) => OrNullAsync(() => client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = bucket, Key = Prefix + key }), default);
 
+    /// <summary>Deletes an object if it has this ETag.</summary>
+    /// <returns>False if it has another one, or is gone.</returns>
+    public async Task<bool> TryDeleteAsync(string key, string etag) =>
+        await OrNullAsync(() => client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = bucket, Key = Prefix + key, IfMatch = etag }), default) is not null;
+
     /// <summary>A page of the objects whose keys begin so, in the order of the keys' bytes.</summary>
     /// <param name="keyPrefix">Under the prefix.</param>
     /// <param name="after">Under the prefix; only what is behind it.</param>

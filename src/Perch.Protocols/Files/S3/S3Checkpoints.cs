@@ -11,13 +11,16 @@ namespace Perch.Protocols.Files.S3;
 internal sealed partial class S3Checkpoints(S3Bucket bucket, ILogger logger)
 {
     /// <summary>No object's ETag.</summary>
-    private const string NoETag = "\"00000000000000000000000000000000\"";
+    public const string NoETag = "\"00000000000000000000000000000000\"";
 
     private volatile bool _canBeNew;
     private volatile bool _canMatch;
 
     /// <summary>Whether the server keeps <see cref="S3Condition.New"/>.</summary>
     public bool CanBeNew => _canBeNew;
+
+    /// <summary>Whether the server keeps <see cref="S3Condition.Still"/>.</summary>
+    public bool CanMatch => _canMatch;
 
     /// <summary>Tries which conditions the server keeps: some refuse them, some take them and do not look.</summary>
     /// <param name="key">Of an object that is there.</param>

@@ -47,7 +47,7 @@ internal sealed partial class S3FileStore : IFileStore
         (Options, SpoolPath, _time, _logger) = (options, spoolPath, time, logger);
         Bucket = new(client, options.Bucket, options.Prefix, options.Timeout);
         (Files, Checkpoints, Totals) = (new(Bucket), new(Bucket, logger), new(options, time));
-        Publisher = new(Bucket, Files, Checkpoints, Totals, logger);
+        Publisher = new(Bucket, Files, Checkpoints, new(Bucket, Checkpoints), Totals, logger);
         _trimmer = new(this, _live, time, RetentionClock.OfThisMachine(time, logger));
     }
 
@@ -142,12 +142,17 @@ internal sealed partial class S3FileStore : IFileStore
     public Task<IReadOnlyList<StoredFile>> ListAsync(string prefix, string after, int limit, CancellationToken cancellationToken) =>
         new S3Listing(Bucket, Files, prefix, limit).ReadAsync(after, cancellationToken);
 
-    public async Task<bool> DeleteAsync(FileName name, CancellationToken cancellationToken)
+    public async Task<bool> DeleteAsync(FileName name, FileCondition? condition, CancellationToken cancellationToken)
     {
         var key = S3Files.CheckpointOf(name);
-        var partial = _live.Newest(key) is null ? await Checkpoints.FindAsync(key, cancellationToken) : null;
-        if (partial is not null) await Publisher.DropAsync(name, partial.Checkpoint);
-        return await Publisher.DeleteAsync(name, cancellationToken) || partial is not null;
+        var wasFile = await Publisher.DeleteAsync(name, condition, cancellationToken);
+        if (_live.Newest(key) is not null || await Checkpoints.FindAsync(key, cancellationToken) is not { } partial)
+            return wasFile;
+        // An unfinished upload is not a file: the condition sees a free name.
+        if (!wasFile && condition?.IsMet(file: null) == false)
+            throw FileStoreException.Precondition();
+        await Publisher.DropAsync(name, partial.Checkpoint);
+        return true;
     }
 
     public Task<int> TrimAsync(CancellationToken cancellationToken) => _trimmer.TrimAsync(cancellationToken);
@@ -179,6 +184,7 @@ internal sealed partial class S3FileStore : IFileStore
         await _trimmer.BeginAsync(key, () => Totals.Begin(request.Length, promised, replaced, isNew: true));
         try
         {
+            await CheckConditionAsync(request);
             var older = _live.Newest(key);
             if (older is not null) await older.DetachAsync();
             if (await Checkpoints.FindAsync(key, CancellationToken.None) is { } found)
@@ -203,6 +209,9 @@ internal sealed partial class S3FileStore : IFileStore
 
     private async Task<IFileUpload> ResumeAsync(FileUploadRequest request, string key, long? replaced)
     {
+        if (request.IsOffsetExact && (await StatAsync(request.Name, CancellationToken.None)).Partial is var durable && durable != request.Offset)
+            throw FileStoreException.Offset(durable);
+        await CheckConditionAsync(request);
         if (_live.Newest(key) is { } older) await older.HandOverAsync();
         S3Upload? upload = null;
         try
@@ -211,7 +220,7 @@ internal sealed partial class S3FileStore : IFileStore
             {
                 var have = saved.Checkpoint;
                 var parts = (long)have.Parts * have.PartBytes;
-                if (have.Name != request.Name.Value || request.Offset > have.Length || request.Offset < parts) throw FileStoreException.Offset(have.Length);
+                if (have.Name != request.Name.Value || request.Offset > have.Length || request.Offset < (request.IsOffsetExact ? have.Length : parts)) throw FileStoreException.Offset(have.Length);
                 if (await ETagsAsync(request.Name, have) is not { } etags)
                 {
                     await Publisher.DropAsync(request.Name, have);
@@ -242,6 +251,12 @@ internal sealed partial class S3FileStore : IFileStore
             upload?.Forsake();
             throw;
         }
+    }
+
+    private async Task CheckConditionAsync(FileUploadRequest request)
+    {
+        if (request.Condition is not null)
+            await Publisher.CheckAsync(request, isMultipart: request.Length is not { } length || length > PartBytes(length));
     }
 
     /// <summary>The ETags of the parts that a checkpoint speaks of; null where they are gone, or are others.</summary>

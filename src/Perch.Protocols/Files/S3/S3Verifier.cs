@@ -27,7 +27,7 @@ internal sealed class S3Verifier(S3Bucket bucket, S3Files files, S3Checkpoints c
 
     private async Task<FileFinding?> OwnAsync(string key, CancellationToken cancellationToken)
     {
-        if (key.StartsWith(S3Files.Meta, StringComparison.Ordinal) || key == S3Files.Probe) return null;
+        if (key.StartsWith(S3Files.Meta, StringComparison.Ordinal) || key.StartsWith(S3Files.Probe, StringComparison.Ordinal)) return null;
         if (!key.StartsWith(S3Files.Uploads, StringComparison.Ordinal)) return new(true, key, "is not of the store");
         if (await checkpoints.FindAsync(key, cancellationToken) is { } found) return new(false, found.Checkpoint.Name, $"unfinished upload, {found.Checkpoint.Length} bytes can be resumed");
         return await bucket.HeadAsync(key, cancellationToken) is null ? null : new(true, key, "is damaged");

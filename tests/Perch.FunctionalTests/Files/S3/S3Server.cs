@@ -39,6 +39,56 @@ internal static class S3Server
     /// <summary>A client beside the store's.</summary>
     public static AmazonS3Client CreateClient(string kind) => S3Settings.CreateClient(WithoutBucket(kind));
 
+    /// <summary>Whether the server evaluates a condition of <c>PutObject</c>: with one that does not hold it refuses the request.</summary>
+    /// <param name="kind">The server.</param>
+    /// <param name="set">Sets the condition.</param>
+    public static async Task<bool> KeepsAsync(string kind, Action<PutObjectRequest> set)
+    {
+        using var client = CreateClient(kind);
+        var request = new PutObjectRequest { BucketName = await Buckets.GetOrAdd(kind, MakeBucketAsync), Key = Guid.NewGuid().ToString(), ContentBody = "x" };
+        await client.PutObjectAsync(request);
+        set(request);
+        return await IsRefusedAsync(() => client.PutObjectAsync(request));
+    }
+
+    /// <summary>Whether the server evaluates a condition of <c>CompleteMultipartUpload</c>.</summary>
+    /// <param name="kind">The server.</param>
+    /// <param name="set">Sets the condition.</param>
+    public static async Task<bool> KeepsCompleteAsync(string kind, Action<CompleteMultipartUploadRequest> set)
+    {
+        using var client = CreateClient(kind);
+        var (bucket, key) = (await Buckets.GetOrAdd(kind, MakeBucketAsync), Guid.NewGuid().ToString());
+        await client.PutObjectAsync(new PutObjectRequest { BucketName = bucket, Key = key, ContentBody = "x" });
+        var upload = (await client.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest { BucketName = bucket, Key = key })).UploadId;
+        using var body = new MemoryStream([1]);
+        var part = await client.UploadPartAsync(new UploadPartRequest { BucketName = bucket, Key = key, UploadId = upload, PartNumber = 1, InputStream = body, PartSize = 1 });
+        var request = new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = upload, PartETags = [new(1, part.ETag)] };
+        set(request);
+        return await IsRefusedAsync(() => client.CompleteMultipartUploadAsync(request));
+    }
+
+    /// <summary>Whether the server evaluates <c>If-Match</c> of <c>DeleteObject</c>.</summary>
+    public static async Task<bool> KeepsDeleteMatchAsync(string kind)
+    {
+        using var client = CreateClient(kind);
+        var (bucket, key) = (await Buckets.GetOrAdd(kind, MakeBucketAsync), Guid.NewGuid().ToString());
+        await client.PutObjectAsync(new PutObjectRequest { BucketName = bucket, Key = key, ContentBody = "x" });
+        return await IsRefusedAsync(() => client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = bucket, Key = key, IfMatch = "\"0\"" }));
+    }
+
+    private static async Task<bool> IsRefusedAsync(Func<Task> request)
+    {
+        try
+        {
+            await request();
+            return false;
+        }
+        catch (AmazonS3Exception exception)
+        {
+            return exception.StatusCode == System.Net.HttpStatusCode.PreconditionFailed;
+        }
+    }
+
     private static FileStoreOptions WithoutBucket(string kind) => new()
     {
         Store = FileStoreKind.S3,
