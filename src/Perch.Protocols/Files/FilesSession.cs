@@ -183,58 +183,19 @@ internal sealed partial class FilesSession
     {
         var store = await _files.GetAsync();
         if (body.Left > 0 && _output.UnflushedBytes > 0) await FlushAsync();
-        await using var upload = await BeginAsync(store, new(command.Name!)
+        var request = new FileUploadRequest(command.Name!)
         {
             Length = command.Length,
             Offset = command.Offset,
             Sha256 = command.Sha256,
             Endpoint = _endpoint,
             Remote = _feature?.Peer ?? "",
-        }, body);
+        };
+        await using var upload = request.Offset == 0
+            ? await store.BeginAsync(request, CancellationToken.None)
+            : await new ResumedBegin(store, body, _connection.ConnectionClosed).BeginAsync(request);
         await body.ReceiveAsync(upload, transfer);
         return await upload.CompleteAsync();
-    }
-
-    /// <summary>Begins the upload. A resumed one may have to be read first: that ends with the connection, which is watched in the meantime.</summary>
-    private async ValueTask<IFileUpload> BeginAsync(IFileStore store, FileUploadRequest request, FileBody body)
-    {
-        if (request.Offset == 0) return await store.BeginAsync(request, CancellationToken.None);
-        using var gone = CancellationTokenSource.CreateLinkedTokenSource(_connection.ConnectionClosed);
-        var begin = store.BeginAsync(request, gone.Token);
-        try
-        {
-            await body.WatchAsync(begin, gone);
-        }
-        catch
-        {
-            await gone.CancelAsync();
-            await LeaveAsync(begin);
-            throw;
-        }
-
-        try
-        {
-            return await begin;
-        }
-        catch (OperationCanceledException) when (gone.IsCancellationRequested)
-        {
-            throw _connection.ConnectionClosed.IsCancellationRequested
-                ? new ConnectionResetException("The connection ended while its upload was read.")
-                : body.Truncated();
-        }
-    }
-
-    /// <summary>Leaves an upload that nothing follows, as soon as it has begun.</summary>
-    private async ValueTask LeaveAsync(Task<IFileUpload> begin)
-    {
-        try
-        {
-            await using var upload = await begin;
-        }
-        catch (Exception exception) when (exception is FileStoreException or OperationCanceledException)
-        {
-            if (exception is FileStoreException failure) _files.Failed(failure);
-        }
     }
 
     private async ValueTask<bool> GetAsync(IFileStore store, FileName name, FileCommand command)
