@@ -29,6 +29,7 @@ RUN mkdir -p /image/config /image/data \
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 LABEL org.opencontainers.image.title="Perch" \
       org.opencontainers.image.description="Hosts raw TCP and UDP protocols on ASP.NET Core Kestrel" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 WORKDIR /app
 COPY --from=build /image/app ./

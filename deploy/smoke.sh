@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Talks to the running stack of docker-compose.yml through its published ports: every protocol, the admin endpoint, and
-# Prometheus. It starts nothing and stops nothing:
+# Prometheus. It starts nothing and stops nothing. It deletes the files that it stores; its two records stay, since records
+# are only appended:
 #
 #   docker compose up -d --wait && deploy/smoke.sh
 set -euo pipefail
@@ -35,6 +36,11 @@ targets() {
     curl -fsS --max-time 5 "http://$HOST:9090/api/v1/query?query=up%7Bjob%3D%22perch%22%7D" | grep -o '"[01]"\]' | tr -d '"]' || true
 }
 
+# delete NAME: prints the answer to DELETE.
+delete() { talk 9995 3 "DELETE $1"$'\n'; }
+
+unique="smoke test $$ $(date +%s%N)"
+started=$(date -u +%Y%m%dT%H%M%S)
 check "echo on 25000" "GOT:Hello" "$(talk 25000 9 Hello)"
 check "echo-conversation on 25001" "GOT:Hello" "$(talk 25001 9 Hello)"
 check "echo-blocking on 25002" "GOT:Hello" "$(talk 25002 9 Hello)"
@@ -44,11 +50,16 @@ check "hello on 8000" "-" "$(talk 8000 1 Zack)"
 check "hello on 8000 closes at --quit--" "" "$(talk 8000 1 --quit--)"
 check "reply on 9999 answers and closes" "データ送信" "$(talk 9999 100 x)"
 check "bytes on 9994" "01020304" "$(talk 9994 4 '' | hex)"
-check "record on 9998 stores and answers" "データ送信とDB保存完了" "$(talk 9998 100 x)"
-check "upload on 9993 stores without a half-close and answers" "ファイルアップロード完了" "$(talk 9993 100 abc)"
-check "record on 9997 numbers lines" "OK " "$(talk 9997 3 $'line\n')"
-check "files on 9995 stores" "OK 3 " "$(talk 9995 5 $'PUT smoke.txt 3\nabc')"
-check "files on 9995 gives back" "abc" "$(talk 9995 88 $'GET smoke.txt\n' | tail -c 3)"
+check "record on 9998 stores and answers" "データ送信とDB保存完了" "$(talk 9998 100 "$unique")"
+check "upload on 9993 stores without a half-close and answers" "ファイルアップロード完了" "$(talk 9993 100 "$unique")"
+hash=$(printf %s "$unique" | sha256sum | cut -d' ' -f1)
+# The server gives an upload the time as its name.
+uploaded=$(talk 9995 100000000 "LIST uploads/ after=uploads/$started"$'\nQUIT\n' | grep " $hash " | cut -d' ' -f4)
+check "files on 9995 deletes the upload" "OK" "$(delete "$uploaded" | tr -d '\n ')"
+check "record on 9997 numbers lines" "OK " "$(talk 9997 3 "$unique"$'\n')"
+check "files on 9995 stores" "OK 3 " "$(talk 9995 5 "PUT smoke-test-$$ 3"$'\nabc')"
+check "files on 9995 gives back" "abc" "$(talk 9995 88 "GET smoke-test-$$"$'\n' | tail -c 3)"
+check "files on 9995 deletes" "OK" "$(delete smoke-test-$$ | tr -d '\n ')"
 curl -s -o /dev/null --max-time 5 "tftp://$HOST:6969/no-such-file" && tftp=0 || tftp=$?
 check "tftp on 6969 over UDP says that there is no such file" "68" "$tftp"
 check "live" "200" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$HOST:8080/health/live")"

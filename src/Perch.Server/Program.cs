@@ -15,6 +15,7 @@ try
     await using var app = builder.BuildServer();
     if (command.Verb == ServerVerb.Check) return await ConfigurationCheck.RunAsync(app.Services);
     if (command.Verb == ServerVerb.VerifyFiles) return await FileVerification.RunAsync(app.Services);
+    if (command.BackupTarget is { } target) return await RecordBackup.RunAsync(app.Services, target);
     app.MapAdmin();
     if (reload is not null) reload.Requested = app.Services.GetRequiredService<PerchStatus>().ReloadConfiguration;
     await app.RunAsync();

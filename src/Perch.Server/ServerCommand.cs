@@ -15,19 +15,31 @@ internal enum ServerVerb
     /// <summary><c>--verify-files</c>: compare every stored file with its hash.</summary>
     VerifyFiles,
 
+    /// <summary><c>--backup</c>: copy the database of the records.</summary>
+    Backup,
+
     /// <summary><c>--help</c>.</summary>
     Help,
 }
 
 /// <summary>The command line: a verb, the content root, the environment, and keys of the configuration.</summary>
-internal sealed record ServerCommand(ServerVerb Verb, string ContentRoot, string Environment, string[] ConfigurationArgs)
+/// <param name="Verb">What to do.</param>
+/// <param name="ContentRoot">Full path.</param>
+/// <param name="Environment">Name of the environment.</param>
+/// <param name="ConfigurationArgs">The arguments that set keys.</param>
+/// <param name="BackupTarget">Full path of the copy, if <paramref name="Verb"/> is <see cref="ServerVerb.Backup"/>.</param>
+internal sealed record ServerCommand(
+    ServerVerb Verb, string ContentRoot, string Environment, string[] ConfigurationArgs, string? BackupTarget = null)
 {
+    private const string Backup = "--backup";
+
     private const string Usage = """
-        perch-server [--check | --health | --verify-files | --help] [--contentRoot FOLDER] [--environment NAME] [--SECTION:KEY=VALUE ...]
+        perch-server [--check | --health | --verify-files | --backup FILE | --help] [--contentRoot FOLDER] [--environment NAME] [--SECTION:KEY=VALUE ...]
           (nothing)      serve the endpoints of appsettings.json until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads it again
           --check        validate the configuration and print the plan; bind nothing
           --health       ask the server that runs on this machine whether it is ready
           --verify-files read every stored file and compare it with its hash; the server may run meanwhile
+          --backup FILE  copy the database of the records (SQLite) to a new file; the server may run meanwhile
           --contentRoot  the folder that has appsettings.json (default: the current one, else the executable's)
           --environment  the name of the file that is laid over it, appsettings.NAME.json (default: Production)
           --SECTION:KEY  sets one key of the configuration, for example --Perch:Endpoints:echo:Port=26000
@@ -49,19 +61,34 @@ internal sealed record ServerCommand(ServerVerb Verb, string ContentRoot, string
     /// <exception cref="ServerCommandException">An argument is not known, or the content root is not there.</exception>
     public static ServerCommand Parse(string[] args)
     {
-        var verb = args.Where(Verbs.ContainsKey).Select(arg => Verbs[arg]).FirstOrDefault();
+        var backup = TakeBackup(ref args);
+        var verb = backup is not null ? ServerVerb.Backup : args.Where(Verbs.ContainsKey).Select(arg => Verbs[arg]).FirstOrDefault();
         var rest = args.Where(arg => !Verbs.ContainsKey(arg)).ToArray();
         RefuseUnknown(rest);
         var settings = new ConfigurationBuilder().AddEnvironmentVariables("DOTNET_").AddEnvironmentVariables("ASPNETCORE_").AddCommandLine(rest).Build();
         var root = Path.GetFullPath(settings["contentRoot"] ?? Directory.GetCurrentDirectory());
         if (!Directory.Exists(root)) throw new ServerCommandException($"--contentRoot: there is no folder '{root}'. Name the folder that has appsettings.json.");
-        return new(verb, root, settings["environment"] ?? Environments.Production, rest);
+        return new(verb, root, settings["environment"] ?? Environments.Production, rest, backup);
     }
 
     public static async Task<int> PrintHelpAsync()
     {
         await Console.Out.WriteLineAsync(Usage);
         return ExitCode.Stopped;
+    }
+
+    /// <summary>Removes <c>--backup FILE</c> or <c>--backup=FILE</c> from the arguments.</summary>
+    private static string? TakeBackup(ref string[] args)
+    {
+        var at = Array.FindIndex(args, arg => arg == Backup || arg.StartsWith(Backup + "=", StringComparison.Ordinal));
+        if (at < 0)
+            return null;
+        var isPair = args[at] == Backup;
+        var target = !isPair ? args[at][(Backup.Length + 1)..] : at + 1 < args.Length ? args[at + 1] : "";
+        if (target.Length == 0 || target.StartsWith("--", StringComparison.Ordinal))
+            throw new ServerCommandException("'--backup' has no file. Write --backup FILE.");
+        args = [.. args[..at], .. args[(at + (isPair ? 2 : 1))..]];
+        return Path.GetFullPath(target);
     }
 
     /// <remarks>The framework's parser skips what it does not understand, and a mistyped --check would serve.</remarks>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -98,6 +99,15 @@ public sealed partial class CardTests
         Assert.Contains(
             $"Kestrel__Endpoints__Admin__Url=http://0.0.0.0:{scraped.Groups["port"].Value}\n",
             File.ReadAllText(Repository.PathOf("Dockerfile")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Dockerfile_VersionLabel_IsTheVersionOfTheBuild()
+    {
+        var version = XDocument.Load(Repository.PathOf("Directory.Build.props")).Descendants("Version").Single().Value;
+
+        Assert.Contains(
+            $"org.opencontainers.image.version=\"{version}\"", File.ReadAllText(Repository.PathOf("Dockerfile")), StringComparison.Ordinal);
     }
 
     [GeneratedRegex(

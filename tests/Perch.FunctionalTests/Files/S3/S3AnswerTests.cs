@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 using Perch.Protocols.Files;
 using Perch.Protocols.Files.S3;
 using Perch.Tests.Shared;
@@ -103,9 +102,8 @@ public sealed class S3AnswerTests
 
         public static async Task<AnswerServer> StartAsync(int status, string code)
         {
-            var builder = WebApplication.CreateSlimBuilder();
-            builder.Logging.ClearProviders();
-            builder.WebHost.UseUrls("http://127.0.0.1:0");
+            var builder = WebApplication.CreateEmptyBuilder(new());
+            builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
             var app = builder.Build();
             app.Run(async context =>
             {

@@ -4,8 +4,8 @@ using Perch.FunctionalTests.Hosting;
 namespace Perch.FunctionalTests.Record.Postgres;
 
 /// <summary>
-/// Senders with numbered messages at full rate, while Perch, or the server behind it, is killed at random moments.
-/// <c>PERCH_KILLS</c> sets how often (a quarter as often as with SQLite, 5 where it is not set).
+/// Senders with numbered messages at full rate, while Perch or the PostgreSQL server ends at random moments.
+/// <c>PERCH_KILLS</c> sets how often (a quarter as often as with SQLite; default 5).
 /// </summary>
 public sealed class PostgresKillTests(PostgresServer server) : IClassFixture<PostgresServer>
 {
@@ -14,23 +14,22 @@ public sealed class PostgresKillTests(PostgresServer server) : IClassFixture<Pos
     private static int Kills => Math.Max(1, KillTests.Kills / 4);
 
     [NeighbourTheory("postgres")]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task PerchKilled_AtRandomMoments_KeepsWhatWasAcknowledged(bool deduplicate)
+    [InlineData(true, ServerEnd.Kill)]
+    [InlineData(false, ServerEnd.Kill)]
+    [InlineData(true, ServerEnd.Terminate)]
+    [InlineData(true, ServerEnd.PauseAndKill)]
+    public async Task PerchEnds_AtRandomMoments_KeepsWhatWasAcknowledged(bool deduplicate, ServerEnd end)
     {
         var database = await NewDatabaseAsync();
         using var folder = new ServerFolder(Settings(database, deduplicate));
-        var random = new Random(deduplicate ? 1 : 2);
+        var random = new Random((int)end + (deduplicate ? 0 : 10));
         var senders = NewSenders(deduplicate);
         for (var kill = 0; kill < Kills; kill++)
         {
             await using var perch = await ServerProcess.StartAsync(folder);
             var port = await perch.Admin.GetPortAsync("record");
             var sending = senders.ConvertAll(sender => sender.SendAsync(port));
-            // The moment is what is random here, not a wait for something.
-            await Task.Delay(random.Next(20, 600));
-            perch.Signal(ServerProcess.Sigkill);
-            await perch.WaitForExitAsync();
+            await perch.EndAtRandomAsync(end, random, 600);
             await Task.WhenAll(sending).WaitAsync(Poll.Deadline);
             await VerifyAsync(database, senders, deduplicate);
         }
