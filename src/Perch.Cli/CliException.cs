@@ -11,5 +11,6 @@ internal sealed class CliException(int exitCode, string text) : Exception(text)
     public bool IsTemporary { get; init; }
 
     /// <summary>A command that waits for the server tries again after such a failure.</summary>
-    public bool IsOfConnection => IsTemporary || ExitCode is Cli.ExitCode.Cut or Cli.ExitCode.TimedOut or Cli.ExitCode.Unreachable or Cli.ExitCode.UnknownHost;
+    public bool IsOfConnection =>
+        IsTemporary || ExitCode is Cli.ExitCode.Cut or Cli.ExitCode.TimedOut or Cli.ExitCode.Unreachable or Cli.ExitCode.UnknownHost;
 }

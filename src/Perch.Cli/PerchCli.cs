@@ -67,19 +67,25 @@ internal static class PerchCli
     /// <returns>The first error, in the terms of the command line.</returns>
     private static string Fault(ParseResult result)
     {
+        var unknown = result.UnmatchedTokens is [var first, ..] ? PeerText.Escape(first) : null;
         if (result.CommandResult.Command is RootCommand)
-            return result.UnmatchedTokens is [var word, ..] ? $"Unknown command or option '{PeerText.Escape(word)}'" : "A command is missing";
+            return unknown is null ? "A command is missing" : $"Unknown command or option '{unknown}'";
         var error = result.Errors[0];
-        var missing = result.CommandResult.Command.Arguments.FirstOrDefault(argument => argument.Arity.MinimumNumberOfValues > 0 && result.GetResult(argument) is null or { Tokens.Count: 0 });
+        var missing = result.CommandResult.Command.Arguments.FirstOrDefault(
+            argument => argument.Arity.MinimumNumberOfValues > 0 && result.GetResult(argument) is null or { Tokens.Count: 0 });
         return error.SymbolResult switch
         {
             OptionResult { Tokens.Count: 0 } option => $"{option.Option.Name} needs a value: <{option.Option.HelpName}>",
-            OptionResult { Tokens.Count: > 1, Option.Arity.MaximumNumberOfValues: 1 } option => $"{option.Option.Name} is given {option.Tokens.Count} times: give it once",
+            OptionResult { Tokens.Count: > 1, Option.Arity.MaximumNumberOfValues: 1 } option =>
+                $"{option.Option.Name} is given {option.Tokens.Count} times: give it once",
             _ when missing is not null => $"The argument {missing.Name} is missing: {missing.Description?.TrimEnd('.')}",
-            _ when result.UnmatchedTokens is [var word, ..] => $"Unknown argument or option '{PeerText.Escape(word)}'",
-            _ => string.Join(' ', error.Message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.'),
+            _ when unknown is not null => $"Unknown argument or option '{unknown}'",
+            _ => OneLine(error.Message),
         };
     }
+
+    private static string OneLine(string text) =>
+        string.Join(' ', text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.');
 
     private static string CommandPath(ParseResult result) =>
         result.CommandResult.Command is RootCommand ? "perch" : $"perch {result.CommandResult.Command.Name}";

@@ -94,7 +94,11 @@ internal sealed class AdminLink : IDisposable
         {
             var response = await _http.GetAsync(new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (response.StatusCode == HttpStatusCode.OK || response.StatusCode == accept) return response;
-            using (response) throw new CliException(ExitCode.Refused, $"{Url} refuses: {(int)response.StatusCode} {await ProblemAsync(response, limit.Token)}{KeyHint(response.StatusCode)}") { IsTemporary = IsTemporary(response.StatusCode) };
+            using (response)
+            {
+                var refusal = $"{Url} refuses: {(int)response.StatusCode} {await ProblemAsync(response, limit.Token)}{KeyHint(response.StatusCode)}";
+                throw new CliException(ExitCode.Refused, refusal) { IsTemporary = IsTemporary(response.StatusCode) };
+            }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -113,7 +117,8 @@ internal sealed class AdminLink : IDisposable
 
     private CliException Cut() => new(ExitCode.Cut, $"{Url} ended the connection midway.");
 
-    private static bool IsTemporary(HttpStatusCode status) => status is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+    private static bool IsTemporary(HttpStatusCode status) =>
+        status is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
     /// <summary>The cure is in the detail of a problem (RFC 9457).</summary>
     private static async Task<string> ProblemAsync(HttpResponseMessage response, CancellationToken cancellationToken)

@@ -5,7 +5,9 @@ using Perch.Wire;
 
 namespace Perch.Cli.Admin;
 
-/// <summary>A server's status as lines: one row an endpoint, and how its last connections ended beside it or, if that is too wide, below it.</summary>
+/// <summary>
+/// A server's status as lines: one row an endpoint, and how its last connections ended beside it or, if that is too wide, below it.
+/// </summary>
 internal static class StatusTable
 {
     private const string Gap = "  ";
@@ -29,7 +31,8 @@ internal static class StatusTable
         foreach (var (endpoint, cells, note) in status.Endpoints.Zip(rows, notes))
         {
             var start = widths.Take(3).Sum() + (Gap.Length * 3);
-            yield return new(Row(cells, widths, isWide ? note : ""), start, cells[3].Length, endpoint.State == "Listening" ? PictureLine.Green : PictureLine.Red);
+            var color = endpoint.State == "Listening" ? PictureLine.Green : PictureLine.Red;
+            yield return new(Row(cells, widths, isWide ? note : ""), start, cells[3].Length, color);
             if (isWide || note.Length == 0)
                 continue;
             foreach (var line in WordWrap.Text(Indent + note, Math.Max(width, Indent.Length + 1)).Split('\n'))
@@ -42,12 +45,15 @@ internal static class StatusTable
 
     private static string[] Cells(EndpointRow endpoint) =>
     [
-        PeerText.Escape(endpoint.Name), PeerText.Escape(endpoint.Protocol), PeerText.Escape(endpoint.Address), PeerText.Escape(endpoint.State),
-        endpoint.Connections.ToString(CultureInfo.InvariantCulture),
+        PeerText.Escape(endpoint.Name), PeerText.Escape(endpoint.Protocol), PeerText.Escape(endpoint.Address),
+        PeerText.Escape(endpoint.State), endpoint.Connections.ToString(CultureInfo.InvariantCulture),
     ];
 
-    private static string Note(EndpointRow endpoint) =>
-        PeerText.Escape(string.Join(", ", endpoint.Outcomes.Select(o => $"{o.Outcome} {o.Count}").Prepend(endpoint.Reason).Where(part => part is not null)));
+    private static string Note(EndpointRow endpoint)
+    {
+        var parts = endpoint.Outcomes.Select(outcome => $"{outcome.Outcome} {outcome.Count}").Prepend(endpoint.Reason);
+        return PeerText.Escape(string.Join(", ", parts.Where(part => part is not null)));
+    }
 
     private static string Row(string[] cells, int[] widths, string note) =>
         (string.Concat(cells.Zip(widths, (cell, width) => cell.PadRight(width) + Gap)) + note).TrimEnd();

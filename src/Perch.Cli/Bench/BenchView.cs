@@ -69,5 +69,6 @@ internal sealed class BenchView(CliConsole console, string label, BenchOptions o
             $"{label}{(progress.IsMeasuring ? "" : " (warming up)")}: {shown}, {progress.Up} up, {progress.Errors} errors\n  {spark}\n  p50 {BenchResult.Time(latency.Quantile(0.5))}  p99 {BenchResult.Time(latency.Quantile(0.99))}  p99.9 {BenchResult.Time(latency.Quantile(0.999))}  max {BenchResult.Time(latency.Max)}\n{Histogram(latency)}");
     }
 
-    private Task DrawAsync(string text) => _picture.DrawAsync(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => new PictureLine(line)));
+    private Task DrawAsync(string text) =>
+        _picture.DrawAsync(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => new PictureLine(line)));
 }

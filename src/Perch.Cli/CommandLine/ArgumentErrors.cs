@@ -10,7 +10,8 @@ internal static class ArgumentErrors
     public static string Text(this ArgumentResult result) => result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
 
     /// <summary>Adds the error <c>--name: 'value' problem</c>.</summary>
-    public static void RefuseValue(this ArgumentResult result, string problem) => result.Refuse($"'{PeerText.Escape(result.Text())}' {problem}");
+    public static void RefuseValue(this ArgumentResult result, string problem) =>
+        result.Refuse($"'{PeerText.Escape(result.Text())}' {problem}");
 
     /// <summary>Adds the error <c>--name: problem</c>.</summary>
     public static void Refuse(this ArgumentResult result, string problem) =>

@@ -8,7 +8,8 @@ internal static class Duration
 {
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
 
-    private static readonly (string Suffix, double Seconds)[] Units = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400), ("", 1)];
+    private static readonly (string Suffix, double Seconds)[] Units =
+        [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400), ("", 1)];
 
     public static bool TryParse(string text, out TimeSpan duration) => TryParse(text, Longest, out duration);
 

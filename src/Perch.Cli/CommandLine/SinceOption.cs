@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Perch.Cli.CommandLine;
 
-/// <summary>An option that takes a point in time, or a time before now: <c>2026-11-20T00:00:00Z</c>, <c>2026-11-20</c>, <c>1h</c>, <c>7d</c>.</summary>
+/// <summary>
+/// An option that takes a point in time, or a time before now: <c>2026-11-20T00:00:00Z</c>, <c>2026-11-20</c>, <c>1h</c>, <c>7d</c>.
+/// </summary>
 internal static class SinceOption
 {
     private static readonly TimeSpan Longest = TimeSpan.FromDays(36500);

@@ -17,11 +17,14 @@ internal sealed class TransferOptionSet
     private readonly Option<int?> _parallel = NumberOption.Create("--parallel", "Connections at once (default: 4).", 1, MaxParallel);
     private readonly Option<long?> _limitRate = new("--limit-rate") { Description = "Bytes a second, of all transfers together: 500k, 2M.", HelpName = "size", CustomParser = ByteSize.Parse };
     private readonly Option<int?> _retry = NumberOption.Create(
-        "--retry", "How often to connect again when the connection breaks and nothing moves (default: 10); tftp: how often to send again in a row (default: 5).", 0, MaxRetries);
+        "--retry",
+        "How often to connect again while nothing moves (default: 10); tftp: how often to send again in a row (default: 5).",
+        0, MaxRetries);
     private readonly Option<int?> _blockSize = NumberOption.Create(
         "--blksize", "tftp: bytes of a block, 8 to 65464 (default: 1428).", TftpOptionSet.MinBlockSize, TftpOptionSet.MaxBlockSize);
     private readonly Option<int?> _windowSize = NumberOption.Create(
-        "--windowsize", "tftp: blocks that are sent before an acknowledgement is waited for, 1 to 65535 (default: 16).", 1, TftpOptionSet.MaxWindowSize);
+        "--windowsize",
+        "tftp: blocks that are sent before an acknowledgement is waited for, 1 to 65535 (default: 16).", 1, TftpOptionSet.MaxWindowSize);
 
     public void AddTo(Command command)
     {
@@ -32,7 +35,12 @@ internal sealed class TransferOptionSet
     {
         var isTftp = target.Protocol == Target.Tftp;
         if (!isTftp && (result.GetValue(_blockSize) ?? result.GetValue(_windowSize)) is not null) throw new CliException(ExitCode.Usage, "--blksize and --windowsize are for tftp://.");
-        var options = new TransferOptions { Resume = !result.GetValue(_noResume), Parallel = result.GetValue(_parallel) ?? DefaultParallel, LimitRate = result.GetValue(_limitRate) };
+        var options = new TransferOptions
+        {
+            Resume = !result.GetValue(_noResume),
+            Parallel = result.GetValue(_parallel) ?? DefaultParallel,
+            LimitRate = result.GetValue(_limitRate),
+        };
         // TFTP has its own way to try again, and nothing to go on with.
         return isTftp ? options with { Retries = 0, Tftp = Tftp(result) } : options with { Retries = result.GetValue(_retry) ?? options.Retries };
     }

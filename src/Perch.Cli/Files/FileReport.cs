@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Text.Json;
 using Perch.Cli.CommandLine;
 using Perch.Cli.Json;
-using Perch.Wire.Files;
 using Perch.Wire;
+using Perch.Wire.Files;
 
 namespace Perch.Cli.Files;
 

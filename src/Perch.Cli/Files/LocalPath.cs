@@ -3,7 +3,7 @@ using Perch.Wire;
 
 namespace Perch.Cli.Files;
 
-/// <summary>The type of what a path of this machine leads to. Opening a FIFO waits for its other side, so the type is read before.</summary>
+/// <summary>The type of what a path leads to. Opening a FIFO waits for its other side, so the type is read before.</summary>
 internal static partial class LocalPath
 {
     private const int StatusBytes = 256;

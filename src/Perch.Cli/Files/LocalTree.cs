@@ -11,7 +11,9 @@ internal static class LocalTree
     /// <param name="path">What was given.</param>
     /// <param name="prefix">The folder at the server, empty or with a slash at its end; or the whole name where <paramref name="isWholeName"/>.</param>
     /// <param name="isWholeName">Whether the one file is to have just that name.</param>
-    /// <returns>Either a regular file, or a fault: another type of file, a name that the server would not take, a folder that cannot be read.</returns>
+    /// <returns>
+    /// Either a regular file, or a fault: another type of file, a name that the server would not take, a folder that cannot be read.
+    /// </returns>
     public static IEnumerable<(LocalFile? File, Failure? Fault)> Walk(string path, string prefix, bool isWholeName)
     {
         if (!Directory.Exists(path))

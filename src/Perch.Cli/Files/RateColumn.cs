@@ -9,5 +9,6 @@ internal sealed class RateColumn : ProgressColumn
 {
     protected override bool NoWrap => true;
 
-    public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) => new Text(task.Speed is { } speed ? $"{ByteSize.Format(speed)}/s" : "?/s").RightJustified();
+    public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
+        new Text(task.Speed is { } speed ? $"{ByteSize.Format(speed)}/s" : "?/s").RightJustified();
 }

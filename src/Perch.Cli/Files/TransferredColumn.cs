@@ -4,10 +4,11 @@ using Spectre.Console.Rendering;
 
 namespace Perch.Cli.Files;
 
-/// <summary>The bytes of a transfer, in the units of the rest of the client (KiB, MiB); the library's column names them KB and MB.</summary>
+/// <summary>The bytes of a transfer, in the client's units (KiB, MiB); the library's column names them KB and MB.</summary>
 internal sealed class TransferredColumn : ProgressColumn
 {
     protected override bool NoWrap => true;
 
-    public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) => new Text(ByteSize.Format(task.Value, task.MaxValue)).RightJustified();
+    public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
+        new Text(ByteSize.Format(task.Value, task.MaxValue)).RightJustified();
 }

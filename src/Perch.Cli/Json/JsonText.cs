@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace Perch.Cli.Json;
 
-/// <summary>JSON as <c>--json</c> prints it, in a pipe and on a terminal: one line an object, with only invisible characters escaped.</summary>
+/// <summary>JSON as <c>--json</c> prints it, in a pipe and on a terminal: a line an object, only invisible characters escaped.</summary>
 internal static class JsonText
 {
     private static readonly JavaScriptEncoder Encoder = new VisibleJsonEncoder();

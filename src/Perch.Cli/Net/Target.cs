@@ -56,12 +56,14 @@ internal sealed record Target(Transport Transport, string Host, int Port)
     {
         target = null;
         fault = null;
-        if (text.StartsWith("unix:", StringComparison.OrdinalIgnoreCase)) return TryParseUnix(text["unix:".Length..], out target, out fault);
+        if (text.StartsWith("unix:", StringComparison.OrdinalIgnoreCase))
+            return TryParseUnix(text["unix:".Length..], out target, out fault);
 
         var scheme = "tcp";
         var rest = text;
         // RFC 3986, 3.1: a scheme is the same in any case.
-        if (text.IndexOf("://", StringComparison.Ordinal) is var end and >= 0) (scheme, rest) = (text[..end].ToLowerInvariant(), text[(end + 3)..]);
+        if (text.IndexOf("://", StringComparison.Ordinal) is var end and >= 0)
+            (scheme, rest) = (text[..end].ToLowerInvariant(), text[(end + 3)..]);
         var isTls = scheme == "tls";
         Transport transport;
         var defaultPort = 0;

@@ -61,9 +61,11 @@ internal sealed class RecordTail(CliConsole console, AdminLink link, RecordPrint
         {
             _after = await printer.PrintAsync(line["data: ".Length..]);
         }
-        else if (line.Span.StartsWith("id: "u8) && Utf8Parser.TryParse(line.Span["id: ".Length..], out long id, out var length) && length == line.Length - "id: ".Length)
+        else if (line.Span.StartsWith("id: "u8))
         {
-            _position = id;
+            var text = line.Span["id: ".Length..];
+            if (Utf8Parser.TryParse(text, out long id, out var length) && length == text.Length)
+                _position = id;
         }
         else if (line.IsEmpty && _position is { } complete)
         {

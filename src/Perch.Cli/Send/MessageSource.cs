@@ -26,7 +26,8 @@ internal sealed class MessageSource(CliConsole console, string[] texts, bool byL
             }
 
             // A FIFO is opened when its writer opens it, however long that takes.
-            var stream = text == "-" ? console.Input : await Task.Run(() => Open(text[1..]), cancellationToken).WaitAsync(cancellationToken);
+            var stream = text == "-" ? console.Input
+                : await Task.Run(() => Open(text[1..]), cancellationToken).WaitAsync(cancellationToken);
             await using var file = text == "-" ? null : stream;
             await foreach (var message in ReadAsync(stream, cancellationToken)) yield return message;
         }

@@ -1,10 +1,10 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
-using System.Text;
 using Perch.Cli.Json;
-using Perch.Wire.Framings;
 using Perch.Wire;
+using Perch.Wire.Framings;
 
 namespace Perch.Cli.Terminal;
 

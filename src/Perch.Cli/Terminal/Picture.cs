@@ -10,7 +10,7 @@ internal sealed class Picture(TextWriter output, Func<(int Columns, int Rows)> s
 {
     private int _rows;
 
-    /// <summary>Replaces what was drawn before. A line that would wrap or scroll away is cut, because it would stay at the next drawing.</summary>
+    /// <summary>Replaces the lines drawn before. A line that would wrap or scroll away is cut: the next drawing would leave it.</summary>
     public async Task DrawAsync(IEnumerable<PictureLine> lines)
     {
         var draw = new StringBuilder();

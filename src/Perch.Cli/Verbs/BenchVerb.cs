@@ -55,14 +55,18 @@ internal static class BenchVerb
         var duration = new Option<TimeSpan?>("--duration", "-d") { Description = "How long to measure (default: 5s).", HelpName = "time", CustomParser = Duration.Parse };
         var warmUp = new Option<TimeSpan?>("--warm-up") { Description = "Load before that (default: 1s).", HelpName = "time", CustomParser = Duration.Parse };
         var prefix = new Option<string>("--prefix") { Description = "What the server puts before each answer.", HelpName = "text", DefaultValueFactory = _ => "" };
-        var ping = NumberOption.Create("--ping", "hold: the part of the connections that echo a message each second, 0 to 1 (default: 0.01).", 0.0, 1, "part");
+        var ping = NumberOption.Create(
+            "--ping", "hold: the part of the connections that echo a message each second, 0 to 1 (default: 0.01).", 0.0, 1, "part");
         var both = new Option<bool>("--both") { Description = "stream: read what comes back, and compare it." };
         var pid = NumberOption.Create("--pid", "The server's process, to show its processor time.", 1, int.MaxValue);
         var svg = FileOption.Create("--svg", "Draw latency and throughput into this file.");
         var against = new Option<Target?>("--against") { Description = "Compare with this target, in turns.", HelpName = "URL", CustomParser = TargetArgument.Parse };
         var rounds = NumberOption.Create("--rounds", $"Turns of a comparison (default: {DefaultRounds}).", 1, 1000);
-        var yes = new Option<bool>("--yes", "-y") { Description = "Store the load of record:// and --mode line at the server without a question." };
-        var command = new Command("bench", "Loads a server and measures throughput and latency.") { url, mode, connections, size, depth, rate, duration, warmUp, prefix, ping, both, pid, svg, against, rounds, yes };
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask before a load of record:// or --mode line is stored." };
+        var command = new Command("bench", "Loads a server and measures throughput and latency.")
+        {
+            url, mode, connections, size, depth, rate, duration, warmUp, prefix, ping, both, pid, svg, against, rounds, yes,
+        };
         command.SetAction(async (result, token) =>
         {
             var target = result.GetRequiredValue(url);
@@ -127,7 +131,8 @@ internal static class BenchVerb
         var stored = options.Mode == BenchMode.Line ? targets : Array.FindAll(targets, target => target.Protocol == "record");
         if (stored.Length == 0)
             return;
-        var warning = $"The load is stored in the database of {string.Join(" and ", stored.Select(target => target.Address))}, and is not deleted afterwards.";
+        var addresses = string.Join(" and ", stored.Select(target => target.Address));
+        var warning = $"The load is stored in the database of {addresses}, and is not deleted afterwards.";
         if (!console.IsInputTerminal || !console.IsErrorTerminal)
             throw Usage($"{warning} Give --yes if that is wanted.");
         await console.Error.WriteAsync($"{warning} Go on? [y/N] ");

@@ -21,7 +21,8 @@ internal static class CheckVerb
         var file = FileOption.Argument("FILE", "The appsettings.json.");
         var server = FileOption.Create("--server", "The server's executable.");
         var command = new Command("check", "Checks a configuration as the server would, and prints its plan.") { file, server };
-        command.SetAction((result, token) => ServerCheck.RunAsync(console, result.GetRequiredValue(file)!, result.GetValue(server)?.FullName, result.GetValue(CommonOptions.Json), token));
+        command.SetAction((result, token) => ServerCheck.RunAsync(
+            console, result.GetRequiredValue(file)!, result.GetValue(server)?.FullName, result.GetValue(CommonOptions.Json), token));
         return HelpText.WithHelp(command, Notes);
     }
 }

@@ -32,7 +32,8 @@ internal static class RecordVerb
         var url = TargetArgument.Create("Where to: record://host[:port], or tcp://, tls://, unix:.");
         var sender = new Option<string?>("--sender") { Description = "The name in the keys: letters, digits, '.', '_', '-' (default: one of its own for each state).", HelpName = "name" };
         var state = FileOption.Create("--state", "The file that remembers what is not stored yet.");
-        var window = NumberOption.Create("--window", $"Lines that may wait for their acknowledgement (default: {DefaultWindow}).", 1, MaxWindow);
+        var window = NumberOption.Create(
+            "--window", $"Lines that may wait for their acknowledgement (default: {DefaultWindow}).", 1, MaxWindow);
         var giveUp = new Option<TimeSpan?>("--give-up") { Description = "End when nothing was stored for so long (default: never).", HelpName = "time", CustomParser = Duration.Parse };
         var skip = new Option<bool>("--skip-refused") { Description = "Leave out lines that the server will never take." };
         var link = new LinkOptions();
@@ -44,8 +45,13 @@ internal static class RecordVerb
             if (target.Transport == Transport.Udp) throw new CliException(ExitCode.Usage, "Acknowledged lines need a stream: tcp://, tls:// or unix:.");
             if (result.GetValue(sender) is { } name && !SenderName.IsValid(name)) throw new CliException(ExitCode.Usage, "--sender is 1 to 64 letters, digits, '.', '_' and '-'.");
             using var journal = RecordJournal.Open(result.GetValue(state)?.FullName ?? DefaultState(target), result.GetValue(sender), TimeProvider.System);
-            using var run = new RecordRun(
-                console, link.Dialer(result, target), new() { Window = result.GetValue(window) ?? DefaultWindow, GiveUp = result.GetValue(giveUp), SkipRefused = result.GetValue(skip) }, journal);
+            var options = new RecordOptions
+            {
+                Window = result.GetValue(window) ?? DefaultWindow,
+                GiveUp = result.GetValue(giveUp),
+                SkipRefused = result.GetValue(skip),
+            };
+            using var run = new RecordRun(console, link.Dialer(result, target), options, journal);
             try
             {
                 await run.RunAsync(token);

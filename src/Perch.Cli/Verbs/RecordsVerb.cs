@@ -13,8 +13,8 @@ internal static class RecordsVerb
     private const string Notes = """
         One line a record: id, time (UTC), endpoint, peer, text (escaped). --json prints the server's own objects.
 
-        --follow goes on with each record as it becomes durable, until Ctrl-C. A lost connection is opened again after the last record that was
-        printed: none is missing, none comes twice. Without --after and --last it begins with the next record.
+        --follow goes on with each record as it becomes durable, until Ctrl-C. A lost connection is opened again after the last record
+        that was printed: none is missing, none comes twice. Without --after and --last it begins with the next record.
 
         Examples:
           perch records --last 20
@@ -30,10 +30,14 @@ internal static class RecordsVerb
         var last = NumberOption.Create("--last", $"The newest records, at most this many (to {MaxRecords}).", 1, MaxRecords);
         var endpoint = new Option<string?>("--endpoint") { Description = "Only of this endpoint.", HelpName = "name" };
         var contains = new Option<string?>("--contains") { Description = "Only with this in the text.", HelpName = "text" };
-        var since = SinceOption.Create("--since", "Only received at this time or later: 2026-11-20T00:00:00Z, or 1h, 30m, 7d ago.", TimeProvider.System);
+        var since = SinceOption.Create(
+            "--since", "Only received at this time or later: 2026-11-20T00:00:00Z, or 1h, 30m, 7d ago.", TimeProvider.System);
         var follow = new Option<bool>("--follow", "-f") { Description = "Print further records as they come." };
         var admin = new AdminOptions();
-        var command = new Command("records", "Reads stored records from the admin endpoint.") { after, limit, last, endpoint, contains, since, follow };
+        var command = new Command("records", "Reads stored records from the admin endpoint.")
+        {
+            after, limit, last, endpoint, contains, since, follow,
+        };
         admin.AddTo(command);
         command.SetAction(async (result, token) =>
         {
@@ -65,7 +69,8 @@ internal static class RecordsVerb
         return HelpText.WithHelp(command, Notes);
     }
 
-    private static IEnumerable<string> Pair(string key, IFormattable? value) => Pair(key, value?.ToString(null, CultureInfo.InvariantCulture));
+    private static IEnumerable<string> Pair(string key, IFormattable? value) =>
+        Pair(key, value?.ToString(null, CultureInfo.InvariantCulture));
 
     private static IEnumerable<string> Pair(string key, string? value) => value is null ? [] : [$"{key}={Uri.EscapeDataString(value)}"];
 }

@@ -11,8 +11,8 @@ internal static class StatusVerb
     private static readonly TimeSpan DefaultPeriod = TimeSpan.FromSeconds(2);
 
     private const string Notes = """
-        One line an endpoint: protocol, address, state, open connections, and how its last connections ended. --watch redraws it in place on a
-        terminal, with the time. Exit code 1: not ready.
+        One line an endpoint: protocol, address, state, open connections, and how its last connections ended. --watch redraws it in place
+        on a terminal, with the time. Exit code 1: not ready.
 
         Examples:
           perch status
@@ -22,8 +22,13 @@ internal static class StatusVerb
 
     public static Command Create(CliConsole console)
     {
-        var watch = new Option<bool>("--watch", "-w") { Description = "Show it repeatedly, until Ctrl-C; wait for a server that does not answer." };
-        var every = new Option<TimeSpan?>("--every") { Description = "Time between two of them (default: 2s).", HelpName = "time", CustomParser = Duration.Parse };
+        var watch = new Option<bool>("--watch", "-w") { Description = "Show it repeatedly, until Ctrl-C, and wait for the server." };
+        var every = new Option<TimeSpan?>("--every")
+        {
+            Description = "Time between two of them (default: 2s).",
+            HelpName = "time",
+            CustomParser = Duration.Parse,
+        };
         var admin = new AdminOptions();
         var command = new Command("status", "Shows endpoints, states, connections and outcomes from the admin endpoint.") { watch, every };
         admin.AddTo(command);

@@ -37,7 +37,10 @@ internal interface IRecordStore : IAsyncDisposable
     /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
     Task<long> LastIdAsync(CancellationToken cancellationToken);
 
-    /// <returns>The last id that was given to a record, committed or not, deleted or not; 0 before the first. It is never less than an id that was read.</returns>
+    /// <returns>
+    /// The last id that was given to a record, committed or not, deleted or not; 0 before the first. It is never less than an id that was
+    /// read.
+    /// </returns>
     /// <exception cref="RecordStoreException">The store cannot be read now.</exception>
     Task<long> LastGivenIdAsync(CancellationToken cancellationToken) => LastIdAsync(cancellationToken);
 

@@ -17,7 +17,7 @@ internal sealed class RecordMetrics : IDisposable
         _refused = _meter.CreateCounter<long>("perch.records.refused", "{record}", "Records that were not stored, by the code that their senders got.");
         CommitDuration = _meter.CreateHistogram<double>("perch.record.commit.duration", "s", "From the begin of a transaction to its records being durable.");
         CommitSize = _meter.CreateHistogram<long>("perch.record.commit.size", "{record}", "Records of a transaction.");
-        _meter.CreateObservableUpDownCounter("perch.record.store.size", ObserveStoreBytes, "By", "Bytes that the store of records occupies.");
+        _meter.CreateObservableUpDownCounter("perch.record.store.size", ObserveStoreBytes, "By", "Bytes of the store of records.");
     }
 
     public Histogram<double> CommitDuration { get; }

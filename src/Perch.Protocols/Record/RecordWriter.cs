@@ -115,7 +115,11 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
 
     private static partial class Log
     {
-        [LoggerMessage(4452, LogLevel.Warning, "Records are never deleted, so their database grows until the disk is full. Set Perch:Records:Retention:MaxAge or MaxRows, or alert on perch_record_store_size_bytes", EventName = "RecordRetentionOff")]
+        [LoggerMessage(
+            4452, LogLevel.Warning,
+            "Records are never deleted, so their database grows until the disk is full. Set Perch:Records:Retention:MaxAge or MaxRows, or "
+                + "alert on perch_record_store_size_bytes",
+            EventName = "RecordRetentionOff")]
         public static partial void NoRetention(ILogger logger);
     }
 }

@@ -39,9 +39,11 @@ internal static class AdminEndpoints
     private static IResult GetConnections(PerchStatus status, string? limit)
     {
         var most = DefaultConnections;
-        if (limit is not null && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most is >= 1 and <= MostConnections))
-            return Results.Problem($"The value of 'limit' is not valid: it is 1 to {MostConnections}.", statusCode: StatusCodes.Status400BadRequest);
-        return Results.Json(status.Connections(most), Json);
+        var isValid = limit is null
+            || (int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most is >= 1 and <= MostConnections);
+        return isValid
+            ? Results.Json(status.Connections(most), Json)
+            : Results.Problem($"'limit' is not valid: it is 1 to {MostConnections}.", statusCode: StatusCodes.Status400BadRequest);
     }
 
     /// <remarks>

@@ -29,7 +29,8 @@ internal sealed partial class BoundedWriter : IDisposable
     public BoundedWriter(PipeWriter body, TimeSpan timeout, TimeProvider time, CancellationToken ending)
     {
         (_body, _timeout) = (body, timeout);
-        _timer = time.CreateTimer(static writer => ((BoundedWriter)writer!).Stop(TimedOut), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(
+            static writer => ((BoundedWriter)writer!).Stop(TimedOut), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _ending = ending.UnsafeRegister(static writer => ((BoundedWriter)writer!).Stop(Ending), this);
     }
 
@@ -69,7 +70,8 @@ internal sealed partial class BoundedWriter : IDisposable
     public static void Disconnect(HttpContext context, RecordReadOptions options)
     {
         var logger = context.RequestServices.GetRequiredService<ILogger<BoundedWriter>>();
-        Log.ReaderTimedOut(logger, context.Connection.RemoteIpAddress?.ToString() ?? "unix", context.Request.Path, options.WriteTimeout.TotalSeconds);
+        var client = context.Connection.RemoteIpAddress?.ToString() ?? "unix";
+        Log.ReaderTimedOut(logger, client, context.Request.Path, options.WriteTimeout.TotalSeconds);
         context.Abort();
     }
 
@@ -88,7 +90,9 @@ internal sealed partial class BoundedWriter : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(1050, LogLevel.Warning, "The reader {Client} of {Path} took less than 16 KiB in {Seconds} s; its connection was closed", EventName = "RecordReaderTimedOut")]
+        [LoggerMessage(
+            1050, LogLevel.Warning, "The reader {Client} of {Path} took less than 16 KiB in {Seconds} s; its connection was closed",
+            EventName = "RecordReaderTimedOut")]
         public static partial void ReaderTimedOut(ILogger logger, string client, string path, double seconds);
     }
 }

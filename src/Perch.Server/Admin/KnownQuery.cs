@@ -4,11 +4,10 @@ namespace Perch.Server.Admin;
 internal static class KnownQuery
 {
     /// <summary>Answers 400 to a request with any other query parameter than <paramref name="known"/>, or with one of them twice.</summary>
-    public static RouteHandlerBuilder WithQuery(this RouteHandlerBuilder route, params string[] known) => route.AddEndpointFilter((context, next) =>
-    {
-        var fault = Fault(context.HttpContext.Request.Query, known);
-        return fault is null ? next(context) : ValueTask.FromResult<object?>(Results.Problem(fault, statusCode: StatusCodes.Status400BadRequest));
-    });
+    public static RouteHandlerBuilder WithQuery(this RouteHandlerBuilder route, params string[] known) =>
+        route.AddEndpointFilter((context, next) => Fault(context.HttpContext.Request.Query, known) is { } fault
+            ? ValueTask.FromResult<object?>(Results.Problem(fault, statusCode: StatusCodes.Status400BadRequest))
+            : next(context));
 
     private static string? Fault(IQueryCollection given, string[] known)
     {

@@ -5,7 +5,7 @@ namespace Perch.Server.Admin;
 /// <summary>Finds the newest records that match a query. Stores read forwards only, from an id.</summary>
 internal static class NewestRecords
 {
-    /// <summary>A span that is too short is widened by this factor, so all reads together are at most a third longer than the last one.</summary>
+    /// <summary>A span that is too short is widened by this factor, so all reads together are a third longer than the last one.</summary>
     private const int Widening = 4;
 
     /// <summary>

@@ -54,7 +54,8 @@ internal static class RecordEndpoints
             var store = context.RequestServices.GetRequiredService<IRecordStore>();
             if (context.Request.Query.ContainsKey("last"))
                 query = query with { After = await NewestRecords.FindStartAsync(store, query, context.RequestAborted) };
-            var (options, time) = (context.RequestServices.GetRequiredService<RecordReadOptions>(), context.RequestServices.GetRequiredService<TimeProvider>());
+            var options = context.RequestServices.GetRequiredService<RecordReadOptions>();
+            var time = context.RequestServices.GetRequiredService<TimeProvider>();
             using var output = new BoundedWriter(context.Response.BodyWriter, options.WriteTimeout, time, context.RequestAborted);
             await foreach (var record in store.ReadAsync(query, context.RequestAborted))
                 await output.WriteAsync((byte[])[.. ToJson(record), (byte)'\n']);
@@ -118,7 +119,8 @@ internal static class RecordEndpoints
                     query = query with { Since = since };
                     break;
                 default:
-                    fault = $"'{key}' is not known or its value is not valid. Known: {string.Join(", ", known.Select(name => Parameters[name]))}.";
+                    var cure = string.Join(", ", known.Select(name => Parameters[name]));
+                    fault = $"'{key}' is not known or its value is not valid. Known: {cure}.";
                     return false;
             }
         }

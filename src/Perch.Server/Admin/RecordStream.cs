@@ -35,11 +35,13 @@ internal sealed class RecordStream : IDisposable
     private int _ready;
 
     public RecordStream(
-        IRecordStore store, RecordWriter writer, RecordReadOptions options, TimeProvider time, IHostApplicationLifetime lifetime, IMeterFactory meters)
+        IRecordStore store, RecordWriter writer, RecordReadOptions options, TimeProvider time, IHostApplicationLifetime lifetime,
+        IMeterFactory meters)
     {
         (_store, _writer, _options, _time, _stopping) = (store, writer, options, time, lifetime.ApplicationStopping);
         _meter = meters.Create("Perch");
-        _meter.CreateObservableUpDownCounter("perch.record.streams", () => Volatile.Read(ref _ready), "{stream}", "Open streams of /records/stream that have sent their position.");
+        _meter.CreateObservableUpDownCounter(
+            "perch.record.streams", () => Volatile.Read(ref _ready), "{stream}", "Open streams of /records/stream.");
     }
 
     public async Task ServeAsync(HttpContext context)
@@ -52,8 +54,9 @@ internal sealed class RecordStream : IDisposable
 
         try
         {
+            var full = $"{_options.MaxStreams} streams are open, which is the limit. Try again later.";
             if (Interlocked.Increment(ref _streams) > _options.MaxStreams)
-                await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, $"{_options.MaxStreams} streams are open, which is the limit. Try again later.");
+                await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, full);
             else
                 await ServeAsync(context, query, hasPosition);
         }
@@ -84,7 +87,8 @@ internal sealed class RecordStream : IDisposable
         return true;
     }
 
-    private static Task RefuseAsync(HttpContext context, int status, string problem) => Results.Problem(problem, statusCode: status).ExecuteAsync(context);
+    private static Task RefuseAsync(HttpContext context, int status, string problem) =>
+        Results.Problem(problem, statusCode: status).ExecuteAsync(context);
 
     private async Task ServeAsync(HttpContext context, RecordQuery query, bool hasPosition)
     {
@@ -97,7 +101,9 @@ internal sealed class RecordStream : IDisposable
             }
             else if (await _store.LastGivenIdAsync(ending.Token) is var last && query.After > last)
             {
-                await RefuseAsync(context, StatusCodes.Status409Conflict, $"There is no record {query.After} yet: the last id is {last}. The id is of another database, or this one was replaced. Begin after {last} or before.");
+                var problem = $"There is no record {query.After} yet: the last id is {last}. The id is of another database, or this one was "
+                    + $"replaced. Begin after {last} or before.";
+                await RefuseAsync(context, StatusCodes.Status409Conflict, problem);
                 return;
             }
 

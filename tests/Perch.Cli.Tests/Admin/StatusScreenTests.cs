@@ -13,7 +13,8 @@ public sealed partial class StatusScreenTests
         [
             new("echo", "echo", "tcp 127.0.0.1:25000", "Listening", null, 12, [("PeerClosed", 104)]),
             new("record-syslog-udp", "record", "udp 127.0.0.1:5514", "Listening", null, 3, []),
-            new("upload", "upload", "tcp 127.0.0.1:9996", "Failed", "address in use", 0, [("Completed", 12), ("PeerClosed", 7), ("StorageUnavailable", 1), ("IdleTimeout", 2)]),
+            new("upload", "upload", "tcp 127.0.0.1:9996", "Failed", "address in use", 0,
+                [("Completed", 12), ("PeerClosed", 7), ("StorageUnavailable", 1), ("IdleTimeout", 2)]),
         ],
         ["endpoints: upload is not bound"]);
 

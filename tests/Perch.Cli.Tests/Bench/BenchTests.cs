@@ -100,7 +100,8 @@ public sealed class BenchTests
         Assert.True(json["messages"]!.GetValue<long>() > 10);
 
         refuseFrom = count + 50;
-        (await CliRun.RunAsync(["bench", $"record://{peer.Address}", "--mode", "line", "--yes", "-c", "1", "--depth", "10", "--size", "100", .. Short])).AssertFailed(ExitCode.Refused, "ERR full x");
+        (await CliRun.RunAsync(["bench", $"record://{peer.Address}", "--mode", "line", "--yes", "-c", "1", "--depth", "10", "--size", "100", .. Short]))
+            .AssertFailed(ExitCode.Refused, "ERR full x");
     }
 
     [Theory]
@@ -129,7 +130,12 @@ public sealed class BenchTests
                 stream.Write("OK 1\n"u8);
         });
         var error = new StringWriter();
-        var console = new CliConsole(new MemoryStream(Encoding.UTF8.GetBytes(answer)), new MemoryStream(), error) { IsInputTerminal = true, IsErrorTerminal = true, IsDumb = true };
+        var console = new CliConsole(new MemoryStream(Encoding.UTF8.GetBytes(answer)), new MemoryStream(), error)
+        {
+            IsInputTerminal = true,
+            IsErrorTerminal = true,
+            IsDumb = true,
+        };
         using var interruption = new Interruption();
         string[] args = ["bench", $"record://{peer.Address}", "--mode", "line", "-c", "1", .. Short];
         var code = await Task.Run(() => PerchCli.RunAsync(args, console, interruption)).WaitAsync(CliRun.Deadline);

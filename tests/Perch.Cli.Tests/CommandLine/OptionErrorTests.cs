@@ -17,7 +17,8 @@ public sealed class OptionErrorTests
         var root = PerchCli.Root(new(Stream.Null, Stream.Null, TextWriter.Null));
         foreach (var command in root.Subcommands)
         {
-            foreach (var option in command.Options.Concat(root.Options.Where(option => option.Recursive)).Where(option => option.ValueType != typeof(bool) && option.Arity.MaximumNumberOfValues > 0))
+            var options = command.Options.Concat(root.Options.Where(option => option.Recursive));
+            foreach (var option in options.Where(option => option.ValueType != typeof(bool) && option.Arity.MaximumNumberOfValues > 0))
                 data.Add(command.Name, option.Name);
         }
 

@@ -19,6 +19,7 @@ public sealed class TransferColumnTests
     {
         var output = new StringWriter();
         var terminal = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
-        return string.Concat(column.Render(RenderOptions.Create(terminal), task, TimeSpan.Zero).GetSegments(terminal).Select(segment => segment.Text)).Trim();
+        var segments = column.Render(RenderOptions.Create(terminal), task, TimeSpan.Zero).GetSegments(terminal);
+        return string.Concat(segments.Select(segment => segment.Text)).Trim();
     }
 }

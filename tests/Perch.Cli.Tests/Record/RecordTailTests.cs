@@ -11,7 +11,12 @@ public sealed class RecordTailTests
 {
     private const string Head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-    private static string Record(int id) => $"id: {id}\ndata: {{\"id\":{id},\"receivedAt\":\"2026-11-20T20:09:58.5+00:00\",\"endpoint\":\"e\",\"remote\":\"r\",\"data\":\"record {id}\",\"exact\":true}}\n\n";
+    private static string Record(int id) => $$"""
+        id: {{id}}
+        data: {"id":{{id}},"receivedAt":"2026-11-20T20:09:58.5+00:00","endpoint":"e","remote":"r","data":"record {{id}}","exact":true}
+
+
+        """;
 
     [Theory]
     [InlineData("id: 41\n\n", 41)]
@@ -24,7 +29,9 @@ public sealed class RecordTailTests
 
     [Fact]
     public async Task Run_StreamThatEndsAfterARecord_GoesOnAfterTheRecord() =>
-        Assert.Equal(["GET /records/stream?contains=x", "GET /records/stream?contains=x&after=5"], await RequestsAsync(2, Head + Chunk("id: 4\n\n" + Record(5)) + Chunk("")));
+        Assert.Equal(
+            ["GET /records/stream?contains=x", "GET /records/stream?contains=x&after=5"],
+            await RequestsAsync(2, Head + Chunk("id: 4\n\n" + Record(5)) + Chunk("")));
 
     [Fact]
     public async Task Run_ServerThatIsNotReadyYet_IsAskedAgain() =>

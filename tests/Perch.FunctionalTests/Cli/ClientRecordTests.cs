@@ -119,7 +119,8 @@ public sealed class ClientRecordTests
         follower.Signal(ServerProcess.Sigstop);
 
         await using var after = await ServerProcess.StartAsync(folder);
-        Assert.Equal(0, (await PerchClient.RunAsync(work.Root, "the first record\n", "record", $"record://127.0.0.1:{await after.Admin.GetPortAsync("lines")}")).ExitCode);
+        var url = $"record://127.0.0.1:{await after.Admin.GetPortAsync("lines")}";
+        Assert.Equal(0, (await PerchClient.RunAsync(work.Root, "the first record\n", "record", url)).ExitCode);
         follower.Signal(ServerProcess.Sigcont);
         await Poll.UntilAsync(() => follower.Seen.Contains("the first record", StringComparison.Ordinal), () => $"the follower has it: {follower.Seen}");
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using Perch.FunctionalTests.Hosting;
 
 namespace Perch.FunctionalTests.Cli;
@@ -37,7 +38,7 @@ public sealed class ClientSpecialFileTests
         var run = await PerchClient.RunAsync(work.Root, "", "put", $"{scheme}://127.0.0.1:{await host.Admin.GetPortAsync(endpoint)}/", "folder", "--json");
 
         Assert.Equal(8, run.ExitCode);
-        var faults = run.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[(line.IndexOf("/folder/", StringComparison.Ordinal) + "/folder/".Length)..]);
+        var faults = run.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split("/folder/", 2)[1]);
         Assert.Equal(Expected, faults.Order(StringComparer.Ordinal));
         Assert.Equal(["folder/a", "folder/sub/b"], (await StoredAsync(host)).Order(StringComparer.Ordinal));
     }
@@ -67,7 +68,8 @@ public sealed class ClientSpecialFileTests
         var run = await PerchClient.RunAsync(work.Root, "", arguments);
 
         Assert.Equal(8, run.ExitCode);
-        Assert.EndsWith(cause, Assert.Single(run.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => line.StartsWith("perch: ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        var faults = run.Errors.Split('\n').Where(line => line.StartsWith("perch: ", StringComparison.Ordinal));
+        Assert.EndsWith(cause, Assert.Single(faults), StringComparison.Ordinal);
         // The FIFO is one still.
         Assert.Equal("pipe", await ShellAsync(work.Root, "test -p folder/pipe && printf pipe"));
     }
@@ -81,7 +83,8 @@ public sealed class ClientSpecialFileTests
         using var work = new ServerFolder();
         await ShellAsync(work.Root, "mkfifo pipe");
         var writing = ShellAsync(work.Root, "printf 'through the pipe' > pipe");
-        Assert.Equal("through the pipe", await PerchClient.SucceedAsync(work.Root, "send", $"TCP://127.0.0.1:{await host.Admin.GetPortAsync("echo")}", "@pipe"));
+        var url = $"TCP://127.0.0.1:{await host.Admin.GetPortAsync("echo")}";
+        Assert.Equal("through the pipe", await PerchClient.SucceedAsync(work.Root, "send", url, "@pipe"));
         await writing;
     }
 
@@ -101,7 +104,8 @@ public sealed class ClientSpecialFileTests
 
     private static async Task<string> ShellAsync(string folder, string script)
     {
-        using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", script]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true })!;
+        var start = new ProcessStartInfo("sh", ["-c", script]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true };
+        using var shell = Process.Start(start)!;
         using var limit = new CancellationTokenSource(Poll.Deadline);
         var output = await shell.StandardOutput.ReadToEndAsync(limit.Token);
         await shell.WaitForExitAsync(limit.Token);
@@ -112,7 +116,7 @@ public sealed class ClientSpecialFileTests
     private static async Task<IEnumerable<string>> StoredAsync(PerchHost host)
     {
         var (_, body) = await host.Admin.GetAsync("/files");
-        return body.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => System.Text.Json.Nodes.JsonNode.Parse(line)!["name"]!.GetValue<string>());
+        return body.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!["name"]!.GetValue<string>());
     }
 
     /// <summary>A folder with a file of each type. .NET cannot delete a name that is not UTF-8.</summary>

@@ -107,7 +107,8 @@ public sealed class RecordStreamTests
     [InlineData("/records")]
     public async Task Records_ReaderThatDoesNotRead_IsDisconnected(string path)
     {
-        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(new RecordReadOptions { MaxStreams = 1, WriteTimeout = TimeSpan.FromMilliseconds(300) }));
+        var options = new RecordReadOptions { MaxStreams = 1, WriteTimeout = TimeSpan.FromMilliseconds(300) };
+        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(options));
         for (var i = 0; i < 12; i++)
             await StoreAsync(host, "lines", new string((char)('a' + i), 1_000_000) + "\n");
         using var idle = await Client.ConnectAsync(new Uri(host.Admin.Url).Port, receiveBuffer: 4096);
@@ -125,7 +126,8 @@ public sealed class RecordStreamTests
     [InlineData("/records")]
     public async Task Records_ReaderThatLeaves_IsNoErrorOfTheServer(string path)
     {
-        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(new RecordReadOptions { MaxStreams = 1 }));
+        var options = new RecordReadOptions { MaxStreams = 1 };
+        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(options));
         for (var i = 0; i < 12; i++)
             await StoreAsync(host, "lines", new string((char)('a' + i), 1_000_000) + "\n");
         using (var leaving = await Client.ConnectAsync(new Uri(host.Admin.Url).Port, receiveBuffer: 4096))
@@ -142,7 +144,8 @@ public sealed class RecordStreamTests
     [Fact]
     public async Task Stream_OverTheLimit_IsRefused()
     {
-        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(new RecordReadOptions { MaxStreams = 1 }));
+        var options = new RecordReadOptions { MaxStreams = 1 };
+        await using var host = await PerchHost.StartAsync(Settings, perch => perch.Services.AddSingleton(options));
         await StoreAsync(host, "lines", "one\n");
         using var first = await Reader.OpenAsync(host, "");
         await first.ReadLineAsync();

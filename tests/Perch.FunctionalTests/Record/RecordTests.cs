@@ -97,7 +97,8 @@ public sealed class RecordTests
         foreach (var bad in (string[])["last=0", "last=10001", "last=x", "last=1&limit=1", "contains=a&contains=b"])
             Assert.Equal(HttpStatusCode.BadRequest, (await host.Admin.GetAsync($"/records?{bad}")).Status);
 
-        async Task<IEnumerable<string>> LastAsync(string query) => (await RecordReader.PageAsync(host.Admin, query)).Select(record => record["data"]!.GetValue<string>());
+        async Task<IEnumerable<string>> LastAsync(string query) =>
+            (await RecordReader.PageAsync(host.Admin, query)).Select(record => record["data"]!.GetValue<string>());
     }
 
     [Theory]

@@ -45,8 +45,10 @@ internal sealed class SqliteReader(SqliteDatabase database, TimeProvider time) :
         try
         {
             var chars = 0L;
-            for (var rows = 0; rows < PageRows && records.Count < limit && chars < PageChars && time.GetElapsedTime(started) < LongestPage; rows++)
+            for (var rows = 0; rows < PageRows && records.Count < limit && chars < PageChars; rows++)
             {
+                if (time.GetElapsedTime(started) >= LongestPage)
+                    break;
                 cancellationToken.ThrowIfCancellationRequested();
                 if (!_page.Step()) return false;
                 after = _page.Int64(0);
