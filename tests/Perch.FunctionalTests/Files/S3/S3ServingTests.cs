@@ -200,6 +200,22 @@ public sealed class S3ServingTests(ITestOutputHelper output)
         Assert.Equal((HttpStatusCode.PartialContent, "ell", $"\"{FileClient.Hash("hello"u8)}\""), (response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.ETag!.Tag));
     }
 
+    [S3Fact]
+    public async Task Http_ConditionThatTheServerDoesNotKeep_IsNotImplemented()
+    {
+        using var folder = new ServerFolder(new ServerSettings { ApiKey = FileHttp.Key, Files = await FilesAsync() });
+        await using var server = await ServerProcess.StartAsync(folder);
+        using var http = new HttpClient { BaseAddress = new(server.Admin.Url) };
+        http.DefaultRequestHeaders.Add("X-Api-Key", FileHttp.Key);
+        using var request = new HttpRequestMessage(HttpMethod.Put, "/files/a") { Content = new StringContent("x") };
+        request.Headers.TryAddWithoutValidation("If-None-Match", "*");
+        using var response = await http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.NotImplemented, response.StatusCode);
+        Assert.Contains("send the request without the condition", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var get = await http.GetAsync(new Uri("/files/a", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NotFound, get.StatusCode);
+    }
+
     [Fact]
     public async Task Keys_ThatAreWrong_AreToldWithTheirCureAndNoSecret()
     {
@@ -220,10 +236,13 @@ public sealed class S3ServingTests(ITestOutputHelper output)
         return bytes;
     }
 
-    private static async Task<ServerFolder> FolderAsync(Action<FileStoreOptions>? configure = null)
+    private static async Task<ServerFolder> FolderAsync(Action<FileStoreOptions>? configure = null) =>
+        new(new ServerSettings { Log = "Warning", Files = await FilesAsync(configure) }.With("files", Endpoint));
+
+    private static async Task<string> FilesAsync(Action<FileStoreOptions>? configure = null)
     {
         var options = await S3Server.OptionsAsync(S3Server.Swift, configure);
-        var files = JsonSerializer.Serialize(new
+        return JsonSerializer.Serialize(new
         {
             Store = "S3",
             options.Bucket,
@@ -236,6 +255,5 @@ public sealed class S3ServingTests(ITestOutputHelper output)
             options.PartsInFlight,
             options.Retries,
         });
-        return new(new ServerSettings { Log = "Warning", Files = files }.With("files", Endpoint));
     }
 }
