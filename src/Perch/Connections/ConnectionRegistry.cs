@@ -41,7 +41,8 @@ internal sealed class ConnectionRegistry(TimeProvider time)
         var ended = new EndedConnection(
             connection.Id, connection.Traffic.Endpoint, connection.Traffic.Protocol, connection.Peer, connection.StartedAt,
             time.GetElapsedTime(connection.StartTimestamp), connection.BytesReceived, connection.BytesSent,
-            connection.Messages, outcome) { RejectedBy = connection.RejectedBy };
+            connection.Messages, outcome)
+        { RejectedBy = connection.RejectedBy };
         lock (_recentLock)
         {
             if (_recent.Count == RecentCapacity) _recent.Dequeue();
