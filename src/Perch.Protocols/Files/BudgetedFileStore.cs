@@ -11,6 +11,9 @@ internal sealed class BudgetedFileStore(IFileStore inner, IDescriptorBudget desc
     /// <summary>An upload holds its file, a second handle that passes the page cache, and a folder for a moment; one to S3 has connections.</summary>
     private const int Held = 3;
 
+    /// <summary>The store itself.</summary>
+    public IFileStore Inner => inner;
+
     public FileTotals Totals => inner.Totals;
 
     public FileLimits Limits => inner.Limits;

@@ -82,7 +82,7 @@ public sealed class DiskResumeTests : IDisposable
     {
         await MakeHugeAsync(1, _folder.Root);
         await using var host = await FileHost.StartAsync(path: _folder.Root);
-        var store = (DiskFileStore)await host.Files.GetAsync();
+        var store = (DiskFileStore)((BudgetedFileStore)await host.Files.GetAsync()).Inner;
 
         // The stream ends, and the announced byte cannot come any more.
         var closed = host.Connect();
