@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Perch.Protocols.Retention;
 
 namespace Perch.Protocols.Files;
 
@@ -33,6 +34,14 @@ internal sealed class FileMetrics : IDisposable
         _meter.CreateObservableUpDownCounter("perch.files.partials", () => (long)totals().Partials, "{file}", "Unfinished uploads, those in progress too.");
         _meter.CreateObservableUpDownCounter("perch.files.size", () => totals().Bytes, "By", "Bytes of files and unfinished uploads.");
     }
+
+    /// <param name="isUp">Whether the store can store files now.</param>
+    public void ObserveStore(Func<bool> isUp) =>
+        _meter.CreateObservableGauge("perch.files.store.up", () => isUp() ? 1 : 0, "{store}", "1 while files can be stored, else 0.");
+
+    /// <param name="path">The full path of the folder.</param>
+    public void ObserveDisk(string path) =>
+        _meter.CreateObservableGauge("perch.files.store.free", () => FreeSpace.Of(path), "By", "Free bytes of the disk that has the store of files.");
 
     public FileTransfer BeginUpload(string endpoint) => new(this, endpoint, "upload");
 

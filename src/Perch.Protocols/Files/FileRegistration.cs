@@ -27,9 +27,12 @@ internal static class FileRegistration
     {
         var (options, time) = (services.GetRequiredService<FileStoreOptions>(), services.GetRequiredService<TimeProvider>());
         var root = services.GetRequiredService<IHostEnvironment>().ContentRootPath;
+        var path = Path.GetFullPath(options.Path, root);
+        if (options.Store == FileStoreKind.Disk)
+            services.GetRequiredService<FileMetrics>().ObserveDisk(path);
         IFileStore store = options.Store == FileStoreKind.S3
             ? new S3FileStore(S3Settings.CreateClient(options), options, Path.GetFullPath(options.Spool, root), time, services.GetRequiredService<ILogger<S3FileStore>>())
-            : new DiskFileStore(Path.GetFullPath(options.Path, root), options, time, services.GetRequiredService<ILogger<DiskFileStore>>());
+            : new DiskFileStore(path, options, time, services.GetRequiredService<ILogger<DiskFileStore>>());
         return new BudgetedFileStore(store, services.GetRequiredService<IDescriptorBudget>());
     }
 }

@@ -34,6 +34,7 @@ internal sealed partial class FileStoreService : IHostedLifecycleService, IDispo
     public FileStoreService(IFileStore store, FileMetrics metrics, TimeProvider time, ILogger<FileStoreService> logger)
     {
         (_store, _time, _logger, Metrics) = (store, time, logger, metrics);
+        metrics.ObserveStore(() => Problem is null);
         metrics.Observe(() => _store.Totals, () => _store.Limits);
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Perch.Protocols.Retention;
 
 namespace Perch.Protocols.Record;
 
@@ -26,6 +27,14 @@ internal sealed class RecordMetrics : IDisposable
 
     /// <param name="bytes">Bytes that the store occupies; null: not known, and the metric has no sample.</param>
     public void SetStoreSize(long? bytes) => Volatile.Write(ref _storeBytes, bytes ?? -1);
+
+    /// <param name="isUp">Whether the store can store records now.</param>
+    public void ObserveStore(Func<bool> isUp) =>
+        _meter.CreateObservableGauge("perch.record.store.up", () => isUp() ? 1 : 0, "{store}", "1 while records can be stored, else 0.");
+
+    /// <param name="path">The full path of the database.</param>
+    public void ObserveDisk(string path) =>
+        _meter.CreateObservableGauge("perch.record.store.free", () => FreeSpace.Of(path), "By", "Free bytes of the disk that has the store of records.");
 
     public void Observe(RecordQueue[] queues, Func<double> oldestSeconds)
     {

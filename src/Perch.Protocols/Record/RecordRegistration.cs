@@ -25,6 +25,7 @@ internal static class RecordRegistration
         var (options, time) = (services.GetRequiredService<RecordsOptions>(), services.GetRequiredService<TimeProvider>());
         if (options.Store == RecordStoreKind.Postgres) return new PostgresRecordStore(options, time, services.GetRequiredService<ILogger<PostgresRecordStore>>());
         var path = Path.GetFullPath(options.Path, services.GetRequiredService<IHostEnvironment>().ContentRootPath);
+        services.GetRequiredService<RecordMetrics>().ObserveDisk(path);
         return new SqliteRecordStore(path, options, time, services.GetRequiredService<ILogger<SqliteRecordStore>>());
     }
 }

@@ -27,6 +27,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
         (_options, _metrics, _time) = (options, metrics, time);
         (_store, _size, _logger) = (new(store, metrics, time, logger), new(store, metrics, time), logger);
         _lanes = [.. Enumerable.Range(0, store.Writers).Select(_ => NewLane(store.Writers))];
+        metrics.ObserveStore(() => Problem is null);
         metrics.Observe([.. _lanes.Select(lane => lane.Queue)], () => Oldest().TotalSeconds);
     }
 

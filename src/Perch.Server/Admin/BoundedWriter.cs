@@ -91,7 +91,7 @@ internal sealed partial class BoundedWriter : IDisposable
     private static partial class Log
     {
         [LoggerMessage(
-            1050, LogLevel.Warning, "The reader {Client} of {Path} took less than 16 KiB in {Seconds} s; its connection was closed",
+            1051, LogLevel.Warning, "The reader {Client} of {Path} took less than 16 KiB in {Seconds} s; its connection was closed",
             EventName = "RecordReaderTimedOut")]
         public static partial void ReaderTimedOut(ILogger logger, string client, string path, double seconds);
     }
