@@ -9,7 +9,9 @@ internal sealed record FileCondition
     /// <summary><c>If-Match</c>: the file must be one of these. Null: not given.</summary>
     public FileTags? Match { get; init; }
 
-    /// <summary><c>If-Unmodified-Since</c>, in whole seconds: the file must not be newer. Used only without <see cref="Match"/>. Null: not given.</summary>
+    /// <summary>
+    /// <c>If-Unmodified-Since</c>, in whole seconds: the file must not be newer. Ignored with <see cref="Match"/>. Null: not given.
+    /// </summary>
     public DateTimeOffset? UnmodifiedSince { get; init; }
 
     /// <summary><c>If-None-Match</c>: the file must be none of these. Null: not given.</summary>

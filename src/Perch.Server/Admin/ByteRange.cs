@@ -9,7 +9,9 @@ internal sealed record ByteRange(long Offset, long Length)
 {
     /// <param name="request">The request.</param>
     /// <param name="total">Bytes of the file.</param>
-    /// <returns>Null: the whole file is sent. That is so without the header, with another unit than bytes, several ranges, or a value that is not one.</returns>
+    /// <returns>
+    /// Null if the whole file is sent: without the header, with another unit than bytes, with several ranges, and with a malformed value.
+    /// </returns>
     public static ByteRange? Read(HttpRequest request, long total)
     {
         if (!HttpMethods.IsGet(request.Method) || !RangeHeaderValue.TryParse(request.Headers.Range.ToString(), out var header)

@@ -26,12 +26,13 @@ internal static class ClientFaults
         }
     });
 
-    /// <returns>The status of the answer; null if the exception is not the client's. The log has 499 for a client that is gone.</returns>
+    /// <returns>The status of the answer, 499 for a client that is gone; null if the exception is not the client's fault.</returns>
     private static int? StatusOf(Exception exception, HttpContext context) => exception switch
     {
         BadHttpRequestException bad => bad.StatusCode,
         ConnectionResetException or ConnectionAbortedException => StatusCodes.Status499ClientClosedRequest,
-        OperationCanceledException or IOException when context.RequestAborted.IsCancellationRequested => StatusCodes.Status499ClientClosedRequest,
+        OperationCanceledException or IOException when context.RequestAborted.IsCancellationRequested =>
+            StatusCodes.Status499ClientClosedRequest,
         _ => null,
     };
 

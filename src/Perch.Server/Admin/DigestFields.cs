@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Perch.Server.Admin;
 
 /// <summary>
-/// The SHA-256 that a client expects (RFC 9530): <c>Repr-Digest</c> of the whole file, and <c>Content-Digest</c> of the body, which is used if
-/// the body is the whole file. Other algorithms are ignored.
+/// The SHA-256 that a client expects (RFC 9530): <c>Repr-Digest</c> of the whole file, and <c>Content-Digest</c> of the body, which is used
+/// if the body is the whole file. Other algorithms are ignored.
 /// </summary>
 internal static partial class DigestFields
 {
@@ -18,7 +18,9 @@ internal static partial class DigestFields
     public static bool TryRead(HttpRequest request, bool isWhole, out string? sha256, out string? fault)
     {
         string? ofBody = null;
-        if (!TryRead(request.Headers, "Repr-Digest", out sha256, out fault) || (isWhole && !TryRead(request.Headers, "Content-Digest", out ofBody, out fault)))
+        if (!TryRead(request.Headers, "Repr-Digest", out sha256, out fault))
+            return false;
+        if (isWhole && !TryRead(request.Headers, "Content-Digest", out ofBody, out fault))
             return false;
         if (sha256 is not null && ofBody is not null && sha256 != ofBody)
             fault = "Repr-Digest and Content-Digest differ, and the body is the whole file.";
@@ -53,8 +55,12 @@ internal static partial class DigestFields
         return true;
     }
 
-    /// <summary>A member of a dictionary (RFC 9651, section 3.2) whose value is a byte sequence, with its parameters and the comma after it.</summary>
-    [GeneratedRegex("""\G[ \t]*(?<key>[a-zA-Z*][a-zA-Z0-9_.*-]*)=:(?<value>[A-Za-z0-9+/=]*):(;[ ]*[a-z*][a-z0-9_.*-]*(=("([^"\\]|\\.)*"|[^",; \t]+))?)*[ \t]*(,|$)""",
+    /// <summary>
+    /// A member of a dictionary (RFC 9651, section 3.2) whose value is a byte sequence, with its parameters and the comma after it.
+    /// </summary>
+    [GeneratedRegex(
+        """\G[ \t]*(?<key>[a-zA-Z*][a-zA-Z0-9_.*-]*)=:(?<value>[A-Za-z0-9+/=]*):"""
+        + """(;[ ]*[a-z*][a-z0-9_.*-]*(=("([^"\\]|\\.)*"|[^",; \t]+))?)*[ \t]*(,|$)""",
         RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Member();
 }

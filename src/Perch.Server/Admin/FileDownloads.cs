@@ -80,7 +80,8 @@ internal static class FileDownloads
         if (range is not null)
         {
             response.StatusCode = StatusCodes.Status206PartialContent;
-            response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes {range.Offset}-{range.Offset + range.Length - 1}/{file.Length}");
+            var last = range.Offset + range.Length - 1;
+            response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes {range.Offset}-{last}/{file.Length}");
         }
 
         var disposition = new ContentDispositionHeaderValue("attachment");

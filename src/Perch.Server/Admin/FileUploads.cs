@@ -8,8 +8,8 @@ using Perch.Protocols.Files;
 namespace Perch.Server.Admin;
 
 /// <summary>
-/// <c>PUT</c> of a file, or of a part of it (<see cref="UploadRange"/>). A part never replaces the file: the bytes are in an unfinished upload
-/// until the last one is there, and an upload that is cut off stays as one, as over TCP.
+/// <c>PUT</c> of a file, or of a part of it (<see cref="UploadRange"/>). A part never replaces the file: the bytes are in an unfinished
+/// upload until the last one is there. An upload that is cut off stays as an unfinished one, as over TCP.
 /// </summary>
 internal static class FileUploads
 {
@@ -40,7 +40,8 @@ internal static class FileUploads
         using var transfer = files.Metrics.BeginUpload(FileEndpoints.Admin);
         try
         {
-            var result = await ReceiveAsync(context, await files.GetAsync(), upload, range, new(body, length: null, isBeating: false), transfer);
+            var source = new FileBody(body, length: null, isBeating: false);
+            var result = await ReceiveAsync(context, await files.GetAsync(), upload, range, source, transfer);
             transfer.Outcome = "completed";
             return result;
         }
@@ -52,7 +53,8 @@ internal static class FileUploads
     }
 
     private static async Task<IResult> ReceiveAsync(
-        HttpContext context, IFileStore store, FileUploadRequest request, UploadRange range, FileBody body, FileMetrics.FileTransfer transfer)
+        HttpContext context, IFileStore store, FileUploadRequest request, UploadRange range, FileBody body,
+        FileMetrics.FileTransfer transfer)
     {
         await using (var upload = await store.BeginAsync(request, context.RequestAborted))
         {

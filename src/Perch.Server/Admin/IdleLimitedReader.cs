@@ -3,7 +3,10 @@ using System.IO.Pipelines;
 namespace Perch.Server.Admin;
 
 /// <summary>The body of a request that may not be silent for longer than a limit. Its rate does not matter, as over TCP.</summary>
-/// <remarks>A read is ended by <see cref="CancelPendingRead"/>: after a cancelled token Kestrel's reader counts as being read, and cannot be drained.</remarks>
+/// <remarks>
+/// A read is ended by <see cref="CancelPendingRead"/>: after a cancelled token Kestrel's reader counts as being read, and cannot be
+/// drained.
+/// </remarks>
 internal sealed class IdleLimitedReader : PipeReader, IDisposable
 {
     private readonly PipeReader _body;
@@ -17,7 +20,8 @@ internal sealed class IdleLimitedReader : PipeReader, IDisposable
     public IdleLimitedReader(PipeReader body, TimeSpan limit, TimeProvider time)
     {
         (_body, _limit) = (body, limit > TimeSpan.Zero ? limit : Timeout.InfiniteTimeSpan);
-        _timer = time.CreateTimer(static reader => ((IdleLimitedReader)reader!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(
+            static reader => ((IdleLimitedReader)reader!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <exception cref="BadHttpRequestException">408: no byte came within the limit.</exception>
@@ -32,7 +36,8 @@ internal sealed class IdleLimitedReader : PipeReader, IDisposable
             return read;
         _body.AdvanceTo(read.Buffer.Start);
         throw new BadHttpRequestException(
-            $"No byte of the body came for {_limit.TotalSeconds:0.#} s. The bytes before are kept: HEAD gives their number in Upload-Offset.", StatusCodes.Status408RequestTimeout);
+            $"No byte of the body came for {_limit.TotalSeconds:0.#} s. The bytes before are kept; HEAD has their number in Upload-Offset.",
+            StatusCodes.Status408RequestTimeout);
     }
 
     public override bool TryRead(out ReadResult result) => _body.TryRead(out result);

@@ -65,6 +65,7 @@ internal sealed record RequestConditions(FileCondition Change, DateTimeOffset? M
             return NoTags;
         }
 
-        return new(tags.Contains(EntityTagHeaderValue.Any), [.. tags.Where(tag => !isStrong || !tag.IsWeak).Select(tag => tag.Tag.ToString().Trim('"'))]);
+        var usable = tags.Where(tag => !isStrong || !tag.IsWeak);
+        return new(tags.Contains(EntityTagHeaderValue.Any), [.. usable.Select(tag => tag.Tag.ToString().Trim('"'))]);
     }
 }

@@ -24,7 +24,8 @@ internal sealed record UploadRange(long Offset, long End, long? Length)
     /// <param name="range">The part; the whole file without the header.</param>
     /// <param name="status">400, or 411 if the length of the part is not known.</param>
     /// <param name="fault">The reason, and the cure.</param>
-    public static bool TryRead(HttpRequest request, [NotNullWhen(true)] out UploadRange? range, out int status, [NotNullWhen(false)] out string? fault)
+    public static bool TryRead(
+        HttpRequest request, [NotNullWhen(true)] out UploadRange? range, out int status, [NotNullWhen(false)] out string? fault)
     {
         (range, status, fault) = (null, StatusCodes.Status400BadRequest, null);
         var header = request.Headers.ContentRange;
@@ -40,7 +41,8 @@ internal sealed record UploadRange(long Offset, long End, long? Length)
             return true;
         }
 
-        if (!ContentRangeHeaderValue.TryParse(header.ToString(), out var parsed) || !parsed.Unit.Equals("bytes", StringComparison.OrdinalIgnoreCase)
+        if (!ContentRangeHeaderValue.TryParse(header.ToString(), out var parsed)
+            || !parsed.Unit.Equals("bytes", StringComparison.OrdinalIgnoreCase)
             || parsed is not { From: { } from, To: { } to, Length: { } length })
         {
             fault = $"{Cure}; '*' is not supported.";
@@ -49,12 +51,15 @@ internal sealed record UploadRange(long Offset, long End, long? Length)
 
         if (request.ContentLength is not { } sent)
         {
-            (status, fault) = (StatusCodes.Status411LengthRequired, "A request with Content-Range needs Content-Length, so that a part that was cut off is not taken for a whole one.");
+            status = StatusCodes.Status411LengthRequired;
+            fault = "A request with Content-Range needs Content-Length, so that a part that was cut off is not taken for a whole one.";
             return false;
         }
 
         range = new(from, to + 1, length);
-        fault = sent == range.End - from ? null : $"Content-Range has {range.End - from} bytes and Content-Length {sent}. Send the same number in both.";
-        return fault is null;
+        if (sent == range.End - from)
+            return true;
+        fault = $"Content-Range has {range.End - from} bytes and Content-Length {sent}. Send the same number in both.";
+        return false;
     }
 }

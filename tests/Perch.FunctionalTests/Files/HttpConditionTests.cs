@@ -132,6 +132,20 @@ public sealed class HttpConditionTests
     }
 
     [Fact]
+    public async Task Put_FileThatGoesMeanwhile_IsRefusedAndNothingIsLeft()
+    {
+        await using var http = await FileHttp.StartAsync();
+        await http.PutAsync(Path, Bytes);
+        using var client = await http.ConnectAsync();
+        await client.SendAsync(FileHttp.Head("PUT", Path, $"Content-Length: 10\r\nConnection: close\r\nIf-Match: {Tag}\r\n") + "01234");
+        await Poll.UntilAsync(async () => (await http.OffsetAsync(HttpMethod.Head, Path)).Offset == 5, () => "the upload has begun");
+        Assert.Equal(HttpStatusCode.NoContent, await http.StatusAsync(HttpMethod.Delete, Path));
+        await client.SendAsync("56789");
+        Assert.StartsWith("HTTP/1.1 412 ", await client.ReceiveTextToEndAsync(), StringComparison.Ordinal);
+        Assert.Equal((HttpStatusCode.NotFound, -1), await http.OffsetAsync(HttpMethod.Head, Path));
+    }
+
+    [Fact]
     public async Task Put_ManyAtOnceWithOneCondition_ExactlyOneIsStored()
     {
         await using var http = await FileHttp.StartAsync();

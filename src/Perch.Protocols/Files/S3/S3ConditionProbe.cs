@@ -80,7 +80,8 @@ internal sealed class S3ConditionProbe(S3Bucket bucket, S3Checkpoints checkpoint
     }
 
     private async Task ProbeDeleteAsync(string key) =>
-        _deletesMatch = await KeepsAsync(async () => !await bucket.TryDeleteAsync(key, S3Checkpoints.NoETag) && await bucket.HeadAsync(key, default) is not null);
+        _deletesMatch = await KeepsAsync(
+            async () => !await bucket.TryDeleteAsync(key, S3Checkpoints.NoETag) && await bucket.HeadAsync(key, default) is not null);
 
     /// <summary>A server that refuses the header does not keep the condition.</summary>
     private static async Task<bool> KeepsAsync(Func<Task<bool>> ask)
@@ -89,7 +90,8 @@ internal sealed class S3ConditionProbe(S3Bucket bucket, S3Checkpoints checkpoint
         {
             return await ask();
         }
-        catch (FileStoreException exception) when (exception.InnerException is AmazonS3Exception { StatusCode: HttpStatusCode.NotImplemented or HttpStatusCode.BadRequest })
+        catch (FileStoreException exception) when (exception.InnerException is AmazonS3Exception
+        { StatusCode: HttpStatusCode.NotImplemented or HttpStatusCode.BadRequest })
         {
             return false;
         }
