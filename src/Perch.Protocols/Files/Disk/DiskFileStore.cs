@@ -357,7 +357,7 @@ internal sealed partial class DiskFileStore : IFileStore
             Quota.Counted(files, bytes);
             var uploads = new DiskUploads(layout, Quota, _options, _time);
             uploads.Load();
-            (_uploads, _room, _layout) = (uploads, new(uploads, Quota), layout);
+            (_uploads, _room, _layout) = (uploads, new(uploads, Quota, _time), layout);
             var totals = Totals;
             Log.Opened(_logger, _path, totals.Files, totals.Bytes, totals.Partials, recovered);
         }

@@ -165,7 +165,7 @@ internal sealed class DiskQuota(FileStoreOptions options, TimeProvider time, Fun
     {
         var free = freeBytes();
         if (free >= options.MinFreeBytes) return;
-        throw FileStoreException.Full($"{free} bytes are free, {options.MinFreeBytes} stay free (Perch:Files:MinFreeBytes)", shortage: new(options.MinFreeBytes - free));
+        throw FileStoreException.Full($"{free} bytes are free, {options.MinFreeBytes} stay free (Perch:Files:MinFreeBytes)", shortage: new(options.MinFreeBytes - free, IsDisk: true));
     }
 
     /// <summary>Bytes of an upload were written; as far as they were reserved, the reservation shrinks.</summary>
@@ -257,7 +257,7 @@ internal sealed class DiskQuota(FileStoreOptions options, TimeProvider time, Fun
             throw new FileStoreException("full", "there is no space for so much", $"{free} bytes are free, {taken} are reserved, {options.MinFreeBytes} stay free")
             {
                 IsOfRequest = free >= options.MinFreeBytes,
-                Shortage = new(missing),
+                Shortage = new(missing, IsDisk: true),
             };
         }
 

@@ -4,8 +4,11 @@ namespace Perch.Protocols.Files.Disk;
 /// Makes room when a limit is reached: drops the idle upload that was left first, and further ones while bytes are missing. An upload that
 /// a connection writes is never dropped.
 /// </summary>
-internal sealed class DiskRoom(DiskUploads uploads, DiskQuota quota)
+internal sealed class DiskRoom(DiskUploads uploads, DiskQuota quota, TimeProvider time)
 {
+    /// <summary>How long an upload is idle before it makes room on a full disk.</summary>
+    public static readonly TimeSpan DiskGrace = TimeSpan.FromMinutes(1);
+
     /// <summary>One thread at a time, so that none sees an upload that another is dropping and takes it for one that stays.</summary>
     private readonly Lock _making = new();
 
@@ -51,7 +54,8 @@ internal sealed class DiskRoom(DiskUploads uploads, DiskQuota quota)
     {
         if (refusal.Shortage is not { } shortage) return false;
         var idle = uploads.Idle(shortage.Source);
-        idle.RemoveAll(partial => partial == own);
+        var leftBefore = shortage.IsDisk ? time.GetUtcNow() - DiskGrace : DateTimeOffset.MaxValue;
+        idle.RemoveAll(partial => partial == own || partial.Touched > leftBefore);
         var dropped = idle.Sum(partial => (decimal)partial.Share.Bytes) >= shortage.Bytes ? Drop(idle, shortage.Bytes) : 0;
         // A request for more than the disk has is no trouble of the store.
         if (dropped > 0 || !refusal.IsOfRequest) quota.NoteShortage(refusal.Text, dropped);
