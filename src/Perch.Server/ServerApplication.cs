@@ -30,11 +30,12 @@ internal static class ServerApplication
         this WebApplicationBuilder builder, Func<ITextFormatter, ILogEventSink>? console = null, Action<PerchBuilder>? configure = null)
     {
         builder.Services.AddPerchLogging(builder.Configuration, console);
+        builder.Services.AddSingleton(new RecordReadOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
         builder.Services.AddRoutingCore();
         var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
-        builder.Services.AddSingleton(new RecordReadOptions()).AddSingleton<RecordStream>();
+        builder.Services.AddSingleton<RecordStream>();
         builder.Services.AddPerchTelemetry(builder.Configuration);
         configure?.Invoke(perch);
         return builder.Build();

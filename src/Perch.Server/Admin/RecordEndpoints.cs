@@ -45,6 +45,9 @@ internal static class RecordEndpoints
             return;
         }
 
+        // A response without a body needs only to know that the store answers.
+        if (HttpMethods.IsHead(context.Request.Method))
+            query = query with { Limit = 1 };
         context.Response.ContentType = "application/x-ndjson";
         try
         {
@@ -101,7 +104,7 @@ internal static class RecordEndpoints
             {
                 case var _ when !known.Contains(key) || given[key].Count != 1:
                     goto default;
-                case "endpoint" or "contains":
+                case "endpoint" or "contains" when !text.Contains('\0', StringComparison.Ordinal):
                     break;
                 case "after" when TryReadId(text, out var after):
                     query = query with { After = after };
