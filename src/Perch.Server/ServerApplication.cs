@@ -31,6 +31,7 @@ internal static class ServerApplication
         this WebApplicationBuilder builder, Func<ITextFormatter, ILogEventSink>? console = null, Action<PerchBuilder>? configure = null)
     {
         builder.Services.AddPerchLogging(builder.Configuration, console);
+        builder.Services.AddSingleton(new RecordReadOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -42,7 +43,7 @@ internal static class ServerApplication
         var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
         builder.Services.AddConfigurationRules();
         builder.Services.AddAdminConnections(builder.Configuration);
-        builder.Services.AddSingleton<AdminAccess>().AddSingleton(new RecordReadOptions()).AddSingleton<RecordStream>();
+        builder.Services.AddSingleton<AdminAccess>().AddSingleton<RecordStream>();
         builder.Services.AddPerchTelemetry(builder.Configuration);
         configure?.Invoke(perch);
         return builder.Build();

@@ -109,7 +109,8 @@ internal sealed class RecordStream : IDisposable
 
             context.Response.ContentType = "text/event-stream";
             context.Response.Headers.CacheControl = "no-store";
-            if (HttpMethods.IsHead(context.Request.Method)) return;
+            if (HttpMethods.IsHead(context.Request.Method))
+                return;
             using var output = new BoundedWriter(context.Response.BodyWriter, _options.WriteTimeout, _time, ending.Token);
             await StreamAsync(output, query, ending.Token);
         }

@@ -43,6 +43,7 @@ public sealed class RecordStreamTests
     [InlineData("?after=-1", "after (an id)")]
     [InlineData("?after=1&after=2", "after (an id)")]
     [InlineData("?After=1", "after (an id)")]
+    [InlineData("?contains=%00", "Known: after (an id), endpoint, contains.")]
     [InlineData("?order=asc", "Known: after (an id), endpoint, contains.")]
     [InlineData("?limit=5", "Known: after (an id), endpoint, contains.")]
     [InlineData("?since=2026-11-20T00:00:00Z", "Known: after (an id), endpoint, contains.")]
