@@ -50,6 +50,15 @@ public sealed class AdminTests
     }
 
     [Fact]
+    public async Task Records_AsJsonOnATerminal_EscapeOnlyWhatIsInvisible()
+    {
+        const string Before = "{\"id\":5,\"receivedAt\":\"2026-11-20T20:09:58.5+00:00\",\"endpoint\":\"e\",\"remote\":\"r\",\"data\":\"";
+        await using var peer = Http("200 OK", Before + "日本語 ü + 😀 \\u65e5 \\u001b[2J \u202E\u009B\"}\n");
+        var run = await CliRun.RunOnTerminalAsync("records", $"http://{peer.Address}", "--json");
+        Assert.Equal((0, Before + "日本語 ü + 😀 日 \\u001B[2J \\u202E\\u009B\"}\n"), (run.ExitCode, run.Output));
+    }
+
+    [Fact]
     public async Task Records_ThatAreNone_AreRefused()
     {
         await using var peer = Http("200 OK", "{\"id\":\"five\"}\n");

@@ -1,5 +1,6 @@
 using System.Text;
 using Perch.Connections;
+using Perch.Protocols.Files;
 using Perch.Protocols.Files.Disk;
 using Perch.Protocols.Tests.Record;
 
