@@ -146,8 +146,15 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
     {
         Forget(partial);
         partial.Owner = null;
-        quota.Drop(partial.Share);
-        partial.Delete();
+        try
+        {
+            partial.Delete();
+        }
+        finally
+        {
+            // After the file is gone: else a new upload has its place while the folder has both.
+            quota.Drop(partial.Share);
+        }
     }
 
     private bool DropIdle(DiskPartial partial, Predicate<DiskPartial> isDue)
