@@ -36,6 +36,18 @@ public sealed partial class ComposeTests
         Assert.Contains($":/app/{folder}\n", service, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void KubernetesManifest_FoldersThatTheServerWrites_AreVolumes()
+    {
+        var service = PerchService().Match(File.ReadAllText(Repository.PathOf("docker-compose.yml"))).Value;
+        var manifest = Manifest().Match(File.ReadAllText(Repository.PathOf("docs/operations.md"))).Value;
+        var written = VolumePath().Matches(service).Select(match => match.Groups["path"].Value).Append("/tmp").ToList();
+
+        Assert.Contains("/app/data", written);
+        Assert.Contains("tmpfs: [/tmp]", service, StringComparison.Ordinal);
+        Assert.All(written, path => Assert.Contains($"mountPath: {path}", manifest, StringComparison.Ordinal));
+    }
+
     private static List<(string Address, int Host, int Container, string Transport)> Published(string compose)
     {
         var service = PerchService().Match(compose);
@@ -50,6 +62,12 @@ public sealed partial class ComposeTests
     /// <summary>From <c>  perch:</c> to the next key that stands no deeper.</summary>
     [GeneratedRegex(@"^  perch:\n(?:(?:    .*)?\n)+", RegexOptions.Multiline, 1000)]
     private static partial Regex PerchService();
+
+    [GeneratedRegex(@"```yaml\nspec:\n.*?```", RegexOptions.Singleline, 1000)]
+    private static partial Regex Manifest();
+
+    [GeneratedRegex(@"^      - .+:(?<path>/[\w/]+)(?::ro)?$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex VolumePath();
 
     [GeneratedRegex(@"""Name"": ""File"", ""Args"": \{ ""path"": ""(?<folder>\w+)/", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex LogPath();

@@ -61,7 +61,7 @@ internal static class AdminEndpoints
             Checks = report.Entries.ToDictionary(e => e.Key, e => new { e.Value.Status, Description = mayReadAll ? e.Value.Description : null }),
             Endpoints = mayReadAll ? endpoints.Cast<object>() : endpoints.Select(e => new { e.Name, e.Protocol, e.State }),
             ConfigurationFaults = mayReadAll ? status.ConfigurationFaults.Cast<object>() : status.ConfigurationFaults.Select(fault => new { fault.Key }),
-            status.PendingKeys,
+            PendingKeys = mayReadAll ? status.PendingKeys : [],
         }, Json, context.RequestAborted);
     }
 }

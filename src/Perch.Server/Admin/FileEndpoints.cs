@@ -22,8 +22,8 @@ internal static class FileEndpoints
     {
         app.MapGet("/files", GetPageAsync);
         app.MapGet("/files/{**name}", FileDownloads.GetAsync);
-        app.MapPut("/files/{**name}", FileUploads.PutAsync).AddEndpointFilter<AdminKeyFilter>();
-        app.MapDelete("/files/{**name}", DeleteAsync).AddEndpointFilter<AdminKeyFilter>();
+        app.MapPut("/files/{**name}", FileUploads.PutAsync);
+        app.MapDelete("/files/{**name}", DeleteAsync);
     }
 
     /// <summary>Durable bytes of an unfinished upload. It changes, so no cache keeps the response.</summary>
