@@ -352,7 +352,10 @@ public sealed class ConnectionTests
 
         if (kind is TransportKind.DirectUnix or TransportKind.SocketsUnix) Assert.Empty(await client.ReceiveToEndAsync());
         else await Assert.ThrowsAsync<SocketException>(client.ReceiveToEndAsync);
-        Assert.True((await server.Transport.Output.WriteAsync("x"u8.ToArray()).Soon()).IsCompleted);
+        var isOurs = kind is not (TransportKind.Sockets or TransportKind.SocketsUnix);
+        // Kestrel's sockets complete the output some time after ConnectionClosed has fired.
+        while (!(await server.Transport.Output.WriteAsync("x"u8.ToArray()).Soon()).IsCompleted)
+            Assert.False(isOurs);
     }
 
     [Theory]
