@@ -3,10 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace Perch.FunctionalTests.Hosting;
 
-/// <summary>Restores the default action of Ctrl-C for the processes that the tests start.</summary>
-/// <remarks>A shell starts a background command with SIGINT ignored. A child inherits that, and the runtime keeps it.</remarks>
+/// <summary>Restores the default action of signals for the processes that the tests start.</summary>
+/// <remarks>
+/// A shell starts a background command with SIGINT ignored, and nohup ignores SIGHUP. A child inherits that, and the runtime keeps it.
+/// </remarks>
 internal static partial class DefaultSignals
 {
+    private const int HangUp = 1;
     private const int Interrupt = 2;
     private const int Quit = 3;
 
@@ -16,6 +19,7 @@ internal static partial class DefaultSignals
     {
         if (OperatingSystem.IsWindows())
             return;
+        RestoreIfIgnored(HangUp);
         RestoreIfIgnored(Interrupt);
         RestoreIfIgnored(Quit);
     }
