@@ -136,6 +136,7 @@ public sealed class ClientRecordTests
         Assert.Equal(["one", "two", "three"], Texts(await PerchClient.SucceedAsync(work.Root, "records", host.Admin.Url, "--since", "1h")));
 
         await using var follower = PerchClient.Start(work.Root, "records", host.Admin.Url, "--follow", "--last", "2", "--contains", "t");
+        await Poll.UntilAsync(() => follower.Seen.Contains("three", StringComparison.Ordinal), () => $"the follower has the newest: {follower.Seen}");
         Assert.Equal(0, (await PerchClient.RunAsync(work.Root, "eleven\ntwelve\n", "record", url)).ExitCode);
         await Poll.UntilAsync(() => follower.Seen.Contains("twelve", StringComparison.Ordinal), () => $"the follower has it: {follower.Seen}");
         Assert.Equal(["two", "three", "twelve"], Texts(follower.Seen));
