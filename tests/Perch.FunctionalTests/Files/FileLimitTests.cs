@@ -15,12 +15,16 @@ public sealed class FileLimitTests
         var port = await host.Admin.GetPortAsync("files");
         for (var i = 0; i < 30; i++)
         {
-            using var peer = FileClient.Connect(port);
-            await peer.SendAsync(Encoding.ASCII.GetBytes($"PUT x{i} 2\na"));
-            await Poll.UntilAsync(async () => (await host.Admin.GetMetricsAsync()).Sum("perch_files_partials") == Math.Min(i + 1, 10), () => "the upload has begun");
+            using (var peer = FileClient.Connect(port))
+            {
+                await peer.SendAsync(Encoding.ASCII.GetBytes($"PUT x{i} 2\na"));
+                await Poll.UntilAsync(async () => await AreAsync(host, Math.Min(i + 1, 10), dropped: Math.Max(i - 9, 0)), () => $"upload {i} has begun");
+            }
+
+            // Only an upload that was left makes room for the next one.
+            await Poll.UntilAsync(async () => (await host.Admin.GetMetricsAsync()).Sum("perch_files_active") == 0, () => $"upload {i} is left");
         }
 
-        await Poll.UntilAsync(async () => (await host.Admin.GetMetricsAsync()).Sum("perch_files_active") == 0, () => "the last one is left");
         using var other = FileClient.Connect(port);
         await other.SendAsync("PUT whole 1\na"u8.ToArray());
         Assert.StartsWith("OK 1 ", await other.ReadLineAsync(), StringComparison.Ordinal);
@@ -31,5 +35,11 @@ public sealed class FileLimitTests
         Assert.Equal((HttpStatusCode.OK, "Degraded"), (status, body["status"]!.GetValue<string>()));
         Assert.Contains("this address has 10 unfinished uploads", body["checks"]!["files"]!["description"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(21, (await host.Admin.GetMetricsAsync()).Sum("perch_files_partials_dropped_total"));
+    }
+
+    private static async Task<bool> AreAsync(PerchHost host, int partials, int dropped)
+    {
+        var metrics = await host.Admin.GetMetricsAsync();
+        return metrics.Sum("perch_files_partials") == partials && metrics.Sum("perch_files_partials_dropped_total") == dropped;
     }
 }
