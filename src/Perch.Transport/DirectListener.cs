@@ -290,7 +290,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
             _isGateClosed = Options.AcceptGate?.TryEnter() == false;
             if (_isGateClosed)
             {
-                NoteShort("the descriptors that are left are kept for open connections, transfers and the runtime");
+                NoteShort(Options.AcceptGate!.Reason);
                 return Attempt.Later;
             }
 
@@ -438,8 +438,17 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     private bool TryWatch(int descriptor, in RemoteName remote, [NotNullWhen(true)] out DirectConnection? connection)
     {
         var loop = Loops.Next();
-        connection = new DirectConnection(descriptor, remote, loop, this);
-        if (loop.TryWatch(descriptor, ConnectionEvents, connection) == 0) return true;
+        try
+        {
+            connection = new DirectConnection(descriptor, remote, loop, this);
+            if (loop.TryWatch(descriptor, ConnectionEvents, connection) == 0)
+                return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            // An exception would end the accept loop for good.
+        }
+
         Interlocked.Increment(ref _broken);
         _ = Libc.Close(descriptor);
         connection = null;
@@ -449,7 +458,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
     /// <summary>Out of descriptors or memory: says so once, and lets those that wait know, with the descriptor that was kept for it.</summary>
     private void Shed(int error)
     {
-        NoteShort(Marshal.GetPInvokeErrorMessage(error));
+        NoteShort($"{Marshal.GetPInvokeErrorMessage(error)}. Raise the limit of open files, or lower the cap on connections");
         if (error != Errno.TableOfProcessFull) return;
         CloseReserve();
         for (var i = 0; i < MaxAcceptsPerTurn && Accept(out _) is { Descriptor: >= 0 and var descriptor }; i++)
@@ -493,7 +502,7 @@ internal sealed partial class DirectListener : IConnectionListener, IEventSource
 
     private static partial class Log
     {
-        [LoggerMessage(1110, LogLevel.Error, "{EndPoint} cannot accept: {Reason}. Connections wait in the backlog, and it tries again by itself. Raise the limit of open files, or lower the cap on connections", EventName = "AcceptShort")]
+        [LoggerMessage(1110, LogLevel.Error, "{EndPoint} cannot accept: {Reason}. Connections wait in the backlog, and it tries again by itself", EventName = "AcceptShort")]
         public static partial void Short(ILogger logger, EndPoint endPoint, string reason);
 
         [LoggerMessage(1111, LogLevel.Information, "{EndPoint} accepts again", EventName = "AcceptRecovered")]

@@ -31,6 +31,12 @@ internal static class PeerExtensions
 
     public static async Task SendTextAsync(this Socket socket, string text) => Assert.Equal(text.Length, await socket.SendAsync(Encoding.ASCII.GetBytes(text)));
 
+    public static async Task SendAllAsync(this Socket socket, ReadOnlyMemory<byte> bytes)
+    {
+        while (bytes.Length > 0)
+            bytes = bytes[await socket.SendAsync(bytes)..];
+    }
+
     public static async Task<byte[]> ReceiveExactlyAsync(this Socket socket, int count)
     {
         var buffer = new byte[count];

@@ -9,6 +9,9 @@ internal sealed unsafe class Block : ReadOnlySequenceSegment<byte>
 {
     public const int Size = 64 * 1024;
 
+    /// <summary>Bytes of a block for a short unfinished message.</summary>
+    public const int SmallSize = 4096;
+
     /// <summary>Of one that begins on a page.</summary>
     public const int LargeSize = DirectTransportOptions.LargeReadBytes;
 
@@ -30,7 +33,12 @@ internal sealed unsafe class Block : ReadOnlySequenceSegment<byte>
 
     public int Free => _capacity - End;
 
+    /// <summary>Bytes that the block occupies.</summary>
+    public int Occupied => _array.Length;
+
     public bool IsPooled => _array.Length == Size;
+
+    public bool IsSmall => _array.Length == SmallSize;
 
     public bool IsLarge => _capacity < _array.Length;
 
@@ -51,6 +59,14 @@ internal sealed unsafe class Block : ReadOnlySequenceSegment<byte>
         var array = GC.AllocateUninitializedArray<byte>(LargeSize + Environment.SystemPageSize, pinned: true);
         var address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(array));
         return new(array, (int)(-address & (Environment.SystemPageSize - 1)));
+    }
+
+    /// <summary>Copies bytes to the free part, which must have room for them.</summary>
+    public void Add(in ReadOnlySequence<byte> bytes)
+    {
+        bytes.CopyTo(FreeSpan);
+        End += (int)bytes.Length;
+        Publish();
     }
 
     /// <summary>Makes what is in use visible to a sequence; called after <see cref="End"/> has moved.</summary>

@@ -10,8 +10,12 @@ internal struct BlockList
     /// <summary>The bytes in it.</summary>
     public long Length { get; set; }
 
+    /// <summary>Bytes that the blocks occupy.</summary>
+    public long Occupied { get; private set; }
+
     public void Append(Block block)
     {
+        Occupied += block.Occupied;
         if (Last is null) First = block;
         else Last.Following = block;
         Last = block;
@@ -23,7 +27,7 @@ internal struct BlockList
         if (other.First is not { } first) return;
         if (Last is null) First = first;
         else Last.Following = first;
-        (Last, Length) = (other.Last, Length + other.Length);
+        (Last, Length, Occupied) = (other.Last, Length + other.Length, Occupied + other.Occupied);
         other = default;
     }
 
@@ -39,6 +43,7 @@ internal struct BlockList
             if (first.Length > 0) return;
             First = first.Following;
             if (First is null) Last = null;
+            Occupied -= first.Occupied;
             pool.Return(first);
         }
     }

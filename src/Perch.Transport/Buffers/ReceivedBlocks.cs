@@ -12,6 +12,9 @@ internal struct ReceivedBlocks
     /// <summary>The one that has the newest bytes; null where there are none.</summary>
     public Block? Last { get; private set; }
 
+    /// <summary>Bytes that the blocks occupy.</summary>
+    public long Occupied { get; private set; }
+
     /// <summary>Whether the reader has looked at all of it.</summary>
     public readonly bool IsExamined => !_isUnexamined;
 
@@ -22,9 +25,16 @@ internal struct ReceivedBlocks
     /// <summary>Takes what was received into a block's free part: the last one's, or that of a new one.</summary>
     public void Append(Block block, int received)
     {
-        if (Last is null) (_head, _headIndex) = (block, 0);
-        else if (!ReferenceEquals(block, Last)) block.Follow(Last);
-        Last = block;
+        if (!ReferenceEquals(block, Last))
+        {
+            if (Last is null)
+                (_head, _headIndex) = (block, 0);
+            else
+                block.Follow(Last);
+            Last = block;
+            Occupied += block.Occupied;
+        }
+
         block.End += received;
         block.Publish();
         _isUnexamined = true;
@@ -44,10 +54,25 @@ internal struct ReceivedBlocks
         if (_headIndex == block.End) ReleaseHead(pool);
     }
 
+    /// <summary>Moves a short remainder to a small block, so that a connection that waits does not hold a whole one.</summary>
+    public void Compact(BlockPool pool)
+    {
+        if (Length <= Block.SmallSize && !_head!.IsSmall && pool.TryRentSmall() is { } small)
+            MoveTo(small, pool);
+    }
+
+    /// <summary>Moves all bytes to the free part of an empty block, which must have room for them.</summary>
+    public void MoveTo(Block block, BlockPool pool)
+    {
+        block.Add(Bytes);
+        pool.ReturnAll(_head);
+        (_head, Last, _headIndex, Occupied) = (block, block, 0, block.Occupied);
+    }
+
     public void Release(BlockPool pool)
     {
         pool.ReturnAll(_head);
-        (_head, Last, _headIndex) = (null, null, 0);
+        (_head, Last, _headIndex, Occupied) = (null, null, 0, 0);
     }
 
     private static InvalidOperationException Foreign() => new("The position is not of the buffer that was read.");
@@ -57,6 +82,7 @@ internal struct ReceivedBlocks
         var head = _head ?? throw Foreign();
         (_head, _headIndex) = (head.Following, 0);
         if (_head is null) Last = null;
+        Occupied -= head.Occupied;
         pool.Return(head);
     }
 }

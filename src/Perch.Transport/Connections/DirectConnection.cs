@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Win32.SafeHandles;
@@ -17,7 +18,7 @@ namespace Perch.Transport.Connections;
 /// </summary>
 internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEventSource, ISendFileFeature, IConnectionProgressFeature, IConnectionIdFeature,
     IConnectionTransportFeature, IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature,
-    IConnectionTimerFeature, IConnectionLingerFeature
+    IConnectionTimerFeature, IConnectionLingerFeature, IConnectionMemoryFeature
 {
     private const int InputDone = 1;
     private const int OutputDone = 2;
@@ -30,7 +31,7 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
     [
         typeof(IConnectionIdFeature), typeof(IConnectionTransportFeature), typeof(IConnectionItemsFeature), typeof(IConnectionLifetimeFeature),
         typeof(IConnectionEndPointFeature), typeof(IMemoryPoolFeature), typeof(IConnectionTimerFeature),
-        typeof(IConnectionLingerFeature),
+        typeof(IConnectionLingerFeature), typeof(IConnectionMemoryFeature),
     ];
 
     /// <summary>
@@ -149,6 +150,11 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     bool IConnectionProgressFeature.HasPeerLeft => Writer.HasToldPeerLeft;
 
+    bool IConnectionMemoryFeature.HasRunOut =>
+        _error is ConnectionResetException { InnerException: SocketException { SocketErrorCode: SocketError.NoBufferSpaceAvailable } };
+
+    long IConnectionMemoryFeature.BytesOccupied => Reader.BytesOccupied + Writer.BytesOccupied;
+
     MemoryPool<byte> IMemoryPoolFeature.MemoryPool => _listener.Loops.Pool;
 
     TimerWheel IConnectionTimerFeature.Timers => Loop.Timers;
@@ -171,6 +177,10 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
         _isReset = true;
         if (!TryFail(abortReason)) CloseUse();
     }
+
+    void IConnectionMemoryFeature.PauseReading() => Reader.Pause();
+
+    void IConnectionMemoryFeature.ResumeReading() => Reader.EndPause();
 
     public void SkipLinger() => _skipsLinger = true;
 
@@ -318,7 +328,12 @@ internal sealed class DirectConnection : ConnectionFeatures, IDuplexPipe, IEvent
 
     private unsafe void Drain()
     {
-        var block = Loop.Blocks.Rent();
+        if (Loop.Blocks.TryRent() is not { } block)
+        {
+            CloseUse();
+            return;
+        }
+
         for (var i = 0; ; i++)
         {
             if (!_use.TryBegin(out var descriptor)) break;

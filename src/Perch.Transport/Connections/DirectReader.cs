@@ -17,7 +17,7 @@ namespace Perch.Transport.Connections;
 /// A read of at least a block is one of bulk. Until there is so much the loop receives, and wakes nobody. No more than that is
 /// received: who takes it all, and asks for <see cref="Block.LargeSize"/> each time, gets one block of whole pages each time.
 /// </remarks>
-internal sealed class DirectReader(DirectConnection connection, bool looksFirst) : PipeReader, IValueTaskSource<ReadResult>
+internal sealed class DirectReader(DirectConnection connection, bool looksFirst) : PipeReader, IBlockWaiter, IValueTaskSource<ReadResult>
 {
     /// <summary>What it takes of memory, for the cache.</summary>
     public const int ObjectBytes = 152;
@@ -58,6 +58,8 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     private bool _mayHaveMore = looksFirst;
     private volatile bool _isAlert;
     private volatile bool _isMuted;
+    private volatile bool _isPaused;
+    private volatile bool _isShort;
     private int _atLeast;
     private object? _waiter;
 
@@ -67,8 +69,14 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     /// <summary>All bytes that were received.</summary>
     public long BytesReceived { get; private set; }
 
+    /// <summary>Bytes that blocks occupy which hold what is not consumed yet.</summary>
+    public long BytesOccupied => _received.Occupied;
+
     /// <summary>A read waits for news.</summary>
     public bool IsPending => (Volatile.Read(ref _state) & Waiting) != 0;
+
+    /// <summary>Whether it receives nothing, since memory is short.</summary>
+    private bool IsHeld => _isPaused || _isShort;
 
     private bool IsBulk => _atLeast >= Block.Size;
 
@@ -181,6 +189,23 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
 
     /// <summary>Ends a waiting read with the connection's error.</summary>
     public void Fail() => Resume();
+
+    /// <summary>Receives nothing until <see cref="EndPause"/>. What is received already can be read.</summary>
+    public void Pause() => _isPaused = true;
+
+    /// <summary>Receives again. A read that waits goes on by itself.</summary>
+    public void EndPause()
+    {
+        _isPaused = false;
+        Resume();
+    }
+
+    /// <summary>Receives again after a wait for blocks.</summary>
+    void IBlockWaiter.OnBlocksFree()
+    {
+        _isShort = false;
+        Resume();
+    }
 
     /// <summary>Goes on with a read that was taken from its wait. On the loop's thread.</summary>
     public void Continue()
@@ -309,11 +334,14 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     /// <returns>False where there is something to do first; the caller still owns the buffers.</returns>
     private bool TryWait()
     {
+        if (_received.Last is not null)
+            _received.Compact(connection.Loop.Blocks);
         while (true)
         {
             var state = Volatile.Read(ref _state);
             if ((state & Completed) != 0) return false;
             var isWait = (state & Edge) == 0;
+            var isLeftByPause = _mayHaveMore;
             if (Interlocked.CompareExchange(ref _state, isWait ? Waiting : Receiving, state) != state) continue;
             if (!isWait)
             {
@@ -322,7 +350,7 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
             }
 
             // What was asked for in between has not seen the wait.
-            var isWanted = _isCancelRequested || _isTokenCancelled || connection.Error is not null;
+            var isWanted = _isCancelRequested || _isTokenCancelled || connection.Error is not null || (isLeftByPause && !IsHeld);
             return !isWanted || Interlocked.CompareExchange(ref _state, Receiving, Waiting) != Waiting;
         }
     }
@@ -340,6 +368,9 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     /// <returns>False where there is not enough to receive yet.</returns>
     private bool Receive()
     {
+        // _mayHaveMore stays set: the wait that follows ends when the pause ends.
+        if (IsHeld && !connection.HasFailed)
+            return false;
         while (ReceiveOnce())
         {
             if (IsReady()) return true;
@@ -355,10 +386,31 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     private unsafe bool ReceiveOnce()
     {
         var wanted = Wanted();
-        var isLarge = wanted is >= Block.LargeSize and < int.MaxValue;
         var block = _received.Last;
+        var isLarge = wanted < int.MaxValue && wanted + (block is { IsSmall: true } ? _received.Length : 0) >= Block.LargeSize;
         var isFresh = block is null || block.Free < Math.Min(wanted, MinReceiveBytes) || (isLarge && !block.IsLarge);
-        if (isFresh) block = isLarge ? connection.Loop.Blocks.RentLarge() : connection.Loop.Blocks.Rent();
+        if (isFresh)
+        {
+            if (MustWaitForBlocks())
+                return false;
+            var fresh = isLarge ? connection.Loop.Blocks.TryRentLarge() : connection.Loop.Blocks.TryRent();
+            if (fresh is null)
+            {
+                // An exception would leave the read without an end: nothing waits for the loop's call.
+                connection.FailBySystem(Errno.OutOfMemory);
+                return true;
+            }
+
+            if (block is { IsSmall: true })
+            {
+                // The message becomes contiguous again, in a block that is no longer empty.
+                _received.MoveTo(fresh, connection.Loop.Blocks);
+                isFresh = false;
+            }
+
+            block = fresh;
+        }
+
         var room = Math.Min(block!.Free, wanted);
         nint received;
         int error;
@@ -395,6 +447,9 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
             return false;
         }
 
+        // The reader may keep the last bytes for long, such as until a store answers.
+        if (_received.Last is not null)
+            _received.Compact(connection.Loop.Blocks);
         if (received == 0 && !connection.HasFailed)
         {
             HasEnded = true;
@@ -406,6 +461,28 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
         }
 
         return true;
+    }
+
+    /// <summary>Whether a receive that needs a block has to wait, since connections occupy all memory that they may.</summary>
+    private bool MustWaitForBlocks()
+    {
+        if (connection.HasFailed || !connection.Loop.Blocks.IsShort(isGrowing: _received.Occupied >= Block.Size))
+            return false;
+        // The wait that follows ends when blocks are free.
+        _mayHaveMore = true;
+        if (_isShort)
+            return true;
+        _isShort = true;
+        try
+        {
+            connection.Loop.Blocks.Wait(this);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            _isShort = false;
+            return false;
+        }
     }
 
     private ReadResult HandOut(bool isCancelled)

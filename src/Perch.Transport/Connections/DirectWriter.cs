@@ -38,6 +38,9 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter
     /// <summary>All bytes that the system has taken.</summary>
     public long BytesSent { get; private set; }
 
+    /// <summary>Bytes that blocks occupy which hold what is not sent yet.</summary>
+    public long BytesOccupied => _staged.Occupied + (_backlog?.BytesOccupied ?? 0);
+
     /// <summary>Odd while a flush waits for the peer to read; every wait has a number of its own.</summary>
     public int Waits => _backlog?.Waits ?? 0;
 
@@ -156,7 +159,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter
         ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
         if (Volatile.Read(ref _isCompleted)) throw new InvalidOperationException("Writing is not allowed after the writer was completed.");
         if (_staged.Last is { } last && last.Free >= Math.Max(sizeHint, 1)) return last;
-        var block = sizeHint > Block.Size ? new Block(sizeHint) : connection.Loop.Blocks.Rent();
+        var block = connection.Loop.Blocks.Rent(sizeHint);
         _staged.Append(block);
         return block;
     }

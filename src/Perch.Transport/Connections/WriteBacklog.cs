@@ -31,6 +31,9 @@ internal sealed class WriteBacklog(DirectConnection connection) : IValueTaskSour
     /// <summary>The loop sends, or tells, when the socket takes bytes again; what is written goes behind what it has.</summary>
     public bool IsArmed => _isArmed;
 
+    /// <summary>Bytes that its blocks occupy.</summary>
+    public long BytesOccupied => _pending.Occupied;
+
     /// <inheritdoc cref="DirectWriter.Waits"/>
     public int Waits => (_waits << 1) | (_isWaiting ? 1 : 0);
 

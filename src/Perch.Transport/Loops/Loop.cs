@@ -42,7 +42,7 @@ internal sealed partial class Loop : IDisposable
     {
         (_logger, _watch) = (logger, watch);
         Blocks = new(shared);
-        Timers = new(TimeProvider.System, WakeForTimer, exception => Log.Threw(_logger, exception));
+        Timers = new(TimeProvider.System, WakeForTimer, Report);
         _wake = Libc.EventDescriptor(0, Libc.CloseOnExec | Libc.NonBlocking);
         if (_wake < 0) throw new Win32Exception();
         // Edge triggered, so that it need not be read: each write is news.
@@ -227,7 +227,7 @@ internal sealed partial class Loop : IDisposable
         }
         catch (Exception exception)
         {
-            Log.Threw(_logger, exception);
+            Report(exception);
         }
     }
 
@@ -247,11 +247,24 @@ internal sealed partial class Loop : IDisposable
         }
         catch (Exception exception)
         {
-            Log.Threw(_logger, exception);
+            Report(exception);
         }
     }
 
-    private void RunReminder(Reminder reminder)
+    /// <remarks>The log needs memory too: without any, the loop goes on and the line is lost.</remarks>
+    private void Report(Exception exception)
+    {
+        try
+        {
+            Log.Threw(_logger, exception);
+        }
+        catch (OutOfMemoryException)
+        {
+            // See above.
+        }
+    }
+
+    internal void RunReminder(Reminder reminder)
     {
         if (_freeReminders.Count < MaxFreeReminders)
             _freeReminders.Push(reminder);
@@ -273,14 +286,6 @@ internal sealed partial class Loop : IDisposable
     private void DrainAfterEnd()
     {
         while (_work.TryDequeue(out var item)) RunItem(item.Source, item.Work);
-    }
-
-    /// <summary>Reminds a source by its key, so that a source that is gone by then is not kept in memory.</summary>
-    private sealed class Reminder(Loop loop) : WheelTimer(loop.Timers)
-    {
-        public ulong Key { get; set; }
-
-        protected internal override void OnDue() => loop.RunReminder(this);
     }
 
     private static partial class Log

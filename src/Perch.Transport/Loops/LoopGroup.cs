@@ -15,7 +15,6 @@ namespace Perch.Transport;
 public sealed class LoopGroup : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly SharedBlocks _blocks = new();
     private readonly ILogger _logger;
     private readonly LoopWatch _watch;
     private readonly int _count;
@@ -35,6 +34,20 @@ public sealed class LoopGroup : IDisposable
         _watch = new(_logger);
         Pool = pools?.Create() ?? MemoryPool<byte>.Shared;
     }
+
+    /// <summary>Bytes of the blocks that all connections occupy. It is read from any thread, and is exact if no block moves meanwhile.</summary>
+    public long BytesOccupied
+    {
+        get
+        {
+            var sum = Blocks.Rented;
+            foreach (var loop in _loops)
+                sum += loop.Blocks.Rented;
+            return Math.Max(0, sum);
+        }
+    }
+
+    internal SharedBlocks Blocks { get; } = new();
 
     internal MemoryPool<byte> Pool { get; }
 
@@ -64,6 +77,21 @@ public sealed class LoopGroup : IDisposable
         _watch.Dispose();
     }
 
+    /// <summary>
+    /// Sets how much more memory connections may occupy: beyond it they receive nothing until there is room again. As much free memory
+    /// is kept for the next burst, at least 16 MiB.
+    /// </summary>
+    /// <param name="bytes">Bytes; not positive if there is no room. No limit before the first call.</param>
+    public void SetRoom(long bytes) => Blocks.SetRoom(bytes);
+
+    /// <summary>Leaves the free blocks that were not used since the last call to the garbage collector.</summary>
+    public void TrimFreeBlocks()
+    {
+        foreach (var loop in _loops)
+            new BlockTrim(loop).Start(TimeSpan.Zero);
+        Blocks.Trim();
+    }
+
     internal Loop Next() => Loops() is var loops && loops.Length == 1 ? loops[0] : loops[Interlocked.Increment(ref _next) % (uint)loops.Length];
 
     internal string NextConnectionId() => Interlocked.Increment(ref _lastId).ToString("X", null);
@@ -75,7 +103,7 @@ public sealed class LoopGroup : IDisposable
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             if (_loops.Length > 0) return _loops;
-            Loop[] loops = [.. Enumerable.Range(0, _count).Select(i => new Loop(i, _blocks, _watch, _logger))];
+            Loop[] loops = [.. Enumerable.Range(0, _count).Select(i => new Loop(i, Blocks, _watch, _logger))];
             _watch.Start(loops);
             return _loops = loops;
         }

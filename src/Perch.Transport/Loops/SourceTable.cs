@@ -27,13 +27,15 @@ internal sealed class SourceTable
         {
             if (!_free.TryPop(out var place))
             {
-                place = _top++;
-                if (place == _places.Length)
+                // The table grows first: if there is no memory, nothing has changed.
+                if (_top == _places.Length)
                 {
-                    var grown = new IEventSource?[place * 2];
+                    var grown = new IEventSource?[_top * 2];
                     _places.CopyTo(grown, 0);
                     Volatile.Write(ref _places, grown);
                 }
+
+                place = _top++;
             }
 
             // Zero is the loop's own.
