@@ -9,8 +9,10 @@ public sealed class DescriptorTests
 {
     private const int Limit = 420;
 
-    /// <summary>256 for the runtime, 32 always free, 52 for the admin endpoint, 26 for transfers.</summary>
-    private const int Connections = 54;
+    /// <summary>262 for the runtime with two event loops and one endpoint, 32 always free, 52 for the admin endpoint, 26 for transfers.</summary>
+    private const int Connections = 48;
+
+    private const string TwoLoops = "--Perch:Loops=2";
 
     [Theory]
     [InlineData("Direct")]
@@ -18,7 +20,7 @@ public sealed class DescriptorTests
     public async Task Connections_ManyMoreThanTheLimit_WaitAndAreServedWhenOthersEnd(string engine)
     {
         using var folder = new ServerFolder(new ServerSettings { SocketEngine = engine }.With("echo", """{ "Port": 0, "Protocol": "echo", "Backlog": 1000 }"""));
-        await using var server = await ServerProcess.StartWithLimitAsync(folder, Limit, "--Perch:MaxConnections=10000");
+        await using var server = await ServerProcess.StartWithLimitAsync(folder, Limit, TwoLoops, "--Perch:MaxConnections=10000");
         var port = await server.Admin.GetPortAsync("echo");
         var many = await ConnectAsync(port, Limit);
 
@@ -54,7 +56,7 @@ public sealed class DescriptorTests
     public async Task Admin_SilentConnections_DoNotKeepItFromAnswering()
     {
         using var folder = new ServerFolder(new ServerSettings().With("echo", """{ "Port": 0, "Protocol": "echo" }"""));
-        await using var server = await ServerProcess.StartWithLimitAsync(folder, Limit);
+        await using var server = await ServerProcess.StartWithLimitAsync(folder, Limit, TwoLoops);
         var silent = await ConnectAsync(new Uri(server.Admin.Url).Port, Limit);
 
         Assert.Equal(System.Net.HttpStatusCode.OK, (await server.Admin.GetReadyAsync()).Status);
@@ -68,14 +70,28 @@ public sealed class DescriptorTests
     public async Task Uploads_MoreThanTheLimitAllows_AreRefusedAndTheOthersStored()
     {
         using var folder = new ServerFolder(new ServerSettings().With("files", """{ "Port": 0, "Protocol": "files" }"""));
-        await using var server = await ServerProcess.StartWithLimitAsync(folder, Limit);
+        await using var server = await ServerProcess.StartWithLimitAsync(folder, Limit, TwoLoops);
         var clients = new List<Client>();
         for (var i = 0; i < Connections; i++)
             clients.Add(await server.ConnectAsync("files"));
-        for (var i = 0; i < Connections; i++)
-            await clients[i].SendAsync(string.Create(CultureInfo.InvariantCulture, $"PUT file{i} 4\nab"));
-
-        await Poll.UntilAsync(async () => (await server.Admin.GetMetricsAsync()).Sum("perch_descriptors_refused_total", "reason=\"transfer\"") > 0, () => server.Output);
+        var begun = 0;
+        using var http = new HttpClient { BaseAddress = new Uri(server.Admin.Url) };
+        await Poll.UntilAsync(
+            async () =>
+            {
+                if (begun < Connections)
+                    await BeginAsync(clients[begun], begun++);
+                using var answer = await http.GetAsync(new Uri("/files/none", UriKind.Relative));
+                if (answer.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable)
+                    Assert.Equal(TimeSpan.FromSeconds(1), answer.Headers.RetryAfter?.Delta);
+                else
+                    Assert.Equal(System.Net.HttpStatusCode.NotFound, answer.StatusCode);
+                return answer.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable;
+            },
+            () => server.Output);
+        while (begun < Connections)
+            await BeginAsync(clients[begun], begun++);
+        Assert.True((await server.Admin.GetMetricsAsync()).Sum("perch_descriptors_refused_total", "reason=\"transfer\"") > 0);
         var (stored, refused) = (0, 0);
         foreach (var client in clients)
         {
@@ -90,6 +106,8 @@ public sealed class DescriptorTests
 
         Assert.True(stored > 0 && refused > 0, $"{stored} stored, {refused} refused");
         Assert.Equal(System.Net.HttpStatusCode.OK, (await server.Admin.GetAsync("/health/live")).Status);
+
+        static Task BeginAsync(Client client, int number) => client.SendAsync(string.Create(CultureInfo.InvariantCulture, $"PUT file{number} 4\nab"));
     }
 
     [Theory]
@@ -98,12 +116,12 @@ public sealed class DescriptorTests
     public async Task Start_LimitIsTooSmall_EndsWithTheArithmetic(params string[] arguments)
     {
         using var folder = new ServerFolder(new ServerSettings().With("echo", """{ "Port": 0, "Protocol": "echo" }"""));
-        await using var server = ServerProcess.LaunchWithLimit(folder, 340, arguments);
+        await using var server = ServerProcess.LaunchWithLimit(folder, 340, [.. arguments, TwoLoops]);
         var ended = await server.WaitForExitAsync();
 
         Assert.Equal(2, ended.ExitCode);
         Assert.Contains(
-            "limit of open files 340 = 256 runtime + 32 always free + 42 admin connections + 21 transfers + 0 connections", ended.Errors, StringComparison.Ordinal);
+            "limit of open files 340 = 262 runtime + 32 always free + 42 admin connections + 21 transfers + 0 connections", ended.Errors, StringComparison.Ordinal);
         Assert.Contains("ulimit -n", ended.Errors, StringComparison.Ordinal);
     }
 
@@ -111,15 +129,33 @@ public sealed class DescriptorTests
     public async Task Check_CapIsAboveTheLimit_WarnsWithTheArithmetic()
     {
         using var folder = new ServerFolder(new ServerSettings().With("echo", """{ "Port": 0, "Protocol": "echo" }"""));
-        await using var check = ServerProcess.LaunchWithLimit(folder, 1024, "--check", "--Perch:MaxConnections=18000");
+        await using var check = ServerProcess.LaunchWithLimit(folder, 1024, "--check", TwoLoops, "--Perch:MaxConnections=18000");
         var ended = await check.WaitForExitAsync();
 
         Assert.Equal(0, ended.ExitCode);
         Assert.Contains("Warning: Perch:MaxConnections is 18000", ended.Output, StringComparison.Ordinal);
-        Assert.Contains("Raise the limit of open files to 18800", ended.Output, StringComparison.Ordinal);
+        Assert.Contains("Raise the limit of open files to 18806 ", ended.Output, StringComparison.Ordinal);
 
         await using var server = ServerProcess.LaunchWithLimit(folder, 1024, "--Perch:MaxConnections=18000");
         await Poll.UntilAsync(() => Task.FromResult(server.Output.Contains("Perch:MaxConnections is 18000", StringComparison.Ordinal)), () => server.Output);
+    }
+
+    [Fact]
+    public async Task Check_AdminLimitIsAboveTheLimit_WarnsAndTheAdminEndpointAnswers()
+    {
+        using var folder = new ServerFolder(new ServerSettings().With("echo", """{ "Port": 0, "Protocol": "echo" }"""));
+        await using var check = ServerProcess.LaunchWithLimit(folder, Limit, "--check", TwoLoops, "--Kestrel:Limits:MaxConcurrentConnections=5000");
+        var ended = await check.WaitForExitAsync();
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Contains("Warning: Kestrel:Limits:MaxConcurrentConnections asks for more", ended.Output, StringComparison.Ordinal);
+
+        await using var server = await ServerProcess.StartWithLimitAsync(folder, Limit, TwoLoops, "--Kestrel:Limits:MaxConcurrentConnections=5000");
+        var many = await ConnectAsync(await server.Admin.GetPortAsync("echo"), Limit);
+        var silent = await ConnectAsync(new Uri(server.Admin.Url).Port, Limit);
+        Assert.Equal(System.Net.HttpStatusCode.OK, (await server.Admin.GetAsync("/health/live")).Status);
+        Assert.True(server.OpenDescriptors() <= Limit - 32, $"{server.OpenDescriptors()}");
+        many.ForEach(client => client.Dispose());
+        silent.ForEach(client => client.Dispose());
     }
 
     private static async Task<List<Socket>> ConnectAsync(int port, int count)

@@ -18,6 +18,7 @@ HOLD = 12.0
 ADMIN_CONNECTIONS = 800
 UPLOADS = 500
 RECOVERY = 1.0
+IP_BIND_ADDRESS_NO_PORT = 24  # ip(7); Python has no name for it.
 
 
 def free_port():
@@ -102,8 +103,9 @@ def open_connections(port, count, first=b""):
     for number in range(count):
         client = socket.socket()
         client.setblocking(False)
-        # One address has 28,000 ports: others are used too.
-        client.bind((f"127.0.0.{2 + number // 10_000}", 0))
+        # One address has 28,000 ports: others are used too. The port is chosen by connect, so that it has to be free for this server only.
+        client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        client.bind((f"127.20.0.{1 + number // 10_000}", 0))
         client.connect_ex(("127.0.0.1", port))
         if first:
             selector.register(client, selectors.EVENT_WRITE, first % number)

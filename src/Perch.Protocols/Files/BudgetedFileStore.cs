@@ -24,33 +24,33 @@ internal sealed class BudgetedFileStore(IFileStore inner, IDescriptorBudget desc
 
     public async Task<IFileUpload> BeginAsync(FileUploadRequest request, CancellationToken cancellationToken)
     {
-        Take();
+        var claim = Take();
         IFileUpload? upload = null;
         try
         {
             upload = await inner.BeginAsync(request, cancellationToken);
-            return new BudgetedUpload(upload, descriptors);
+            return new BudgetedUpload(upload, descriptors, claim);
         }
         finally
         {
             if (upload is null)
-                descriptors.Return(Held);
+                descriptors.Return(claim);
         }
     }
 
     public async Task<IFileSnapshot?> OpenReadAsync(FileName name, CancellationToken cancellationToken)
     {
-        Take();
+        var claim = Take();
         IFileSnapshot? snapshot = null;
         try
         {
             snapshot = await inner.OpenReadAsync(name, cancellationToken);
-            return snapshot is null ? null : new BudgetedSnapshot(snapshot, descriptors);
+            return snapshot is null ? null : new BudgetedSnapshot(snapshot, descriptors, claim);
         }
         finally
         {
             if (snapshot is null)
-                descriptors.Return(Held);
+                descriptors.Return(claim);
         }
     }
 
@@ -68,15 +68,11 @@ internal sealed class BudgetedFileStore(IFileStore inner, IDescriptorBudget desc
 
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 
-    private void Take()
-    {
-        if (!descriptors.TryTake(Held))
-            throw FileStoreException.Busy();
-    }
+    private DescriptorClaim Take() => descriptors.TryTake(Held, out var claim) ? claim : throw FileStoreException.Busy();
 
-    private sealed class BudgetedUpload(IFileUpload inner, IDescriptorBudget descriptors) : IFileUpload
+    private sealed class BudgetedUpload(IFileUpload inner, IDescriptorBudget descriptors, DescriptorClaim claim) : IFileUpload
     {
-        private int _held = Held;
+        private bool _isReturned;
 
         public int BestAppendBytes => inner.BestAppendBytes;
 
@@ -89,13 +85,14 @@ internal sealed class BudgetedFileStore(IFileStore inner, IDescriptorBudget desc
         public async ValueTask DisposeAsync()
         {
             await inner.DisposeAsync();
-            descriptors.Return(Interlocked.Exchange(ref _held, 0));
+            if (!Interlocked.Exchange(ref _isReturned, true))
+                descriptors.Return(claim);
         }
     }
 
-    private sealed class BudgetedSnapshot(IFileSnapshot inner, IDescriptorBudget descriptors) : IFileSnapshot
+    private sealed class BudgetedSnapshot(IFileSnapshot inner, IDescriptorBudget descriptors, DescriptorClaim claim) : IFileSnapshot
     {
-        private int _held = Held;
+        private bool _isReturned;
 
         public StoredFile File => inner.File;
 
@@ -107,7 +104,8 @@ internal sealed class BudgetedFileStore(IFileStore inner, IDescriptorBudget desc
         public async ValueTask DisposeAsync()
         {
             await inner.DisposeAsync();
-            descriptors.Return(Interlocked.Exchange(ref _held, 0));
+            if (!Interlocked.Exchange(ref _isReturned, true))
+                descriptors.Return(claim);
         }
     }
 }

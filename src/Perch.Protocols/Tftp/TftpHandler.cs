@@ -67,7 +67,14 @@ internal sealed partial class TftpHandler : DatagramHandler<TftpOptions>
         var isAtEndpoint = MayShareThePort(context.Peer);
         var isStarted = endpoint.TryStartSession(context.Return, isAtEndpoint ? SessionPort.Endpoint : SessionPort.Own,
             session => ServeAsync(session, job, endpoint, isAtEndpoint), () => job.DisposeAsync().AsTask());
-        if (!isStarted) await job.DisposeAsync();
+        if (isStarted)
+            return;
+        await job.DisposeAsync();
+        if (isAtEndpoint || endpoint.Draining.IsCancellationRequested)
+            return;
+        // No port or no descriptor is left for the transfer: without an answer the peer would repeat its request until it gives up.
+        _metrics.Refused(endpoint.Name, job.Request.IsWrite, TftpOutcome.Busy);
+        WriteError(context.Reply, TftpErrorCode.NotDefined, TftpText.Of(TftpOutcome.Busy));
     }
 
     /// <summary>One transfer, and those that the peer begins from the same port while it has it.</summary>

@@ -54,18 +54,23 @@ internal static class FileEndpoints
         context.Response.Clear();
         if (exception.Code == "offset")
             SetUploadOffset(context.Response, exception.DurableBytes);
-        return Failed(exception, exception.Code switch
-        {
-            "name" => StatusCodes.Status400BadRequest,
-            "quota" or "full" => StatusCodes.Status507InsufficientStorage,
-            "conflict" or "superseded" or "offset" => StatusCodes.Status409Conflict,
-            "precondition" => StatusCodes.Status412PreconditionFailed,
-            "checksum" => StatusCodes.Status422UnprocessableEntity,
-            "corrupt" => StatusCodes.Status500InternalServerError,
-            "unsupported" => StatusCodes.Status501NotImplemented,
-            _ => StatusCodes.Status503ServiceUnavailable,
-        });
+        var status = StatusOf(exception);
+        if (status == StatusCodes.Status503ServiceUnavailable)
+            context.Response.Headers.RetryAfter = "1";
+        return Failed(exception, status);
     }
+
+    private static int StatusOf(FileStoreException exception) => exception.Code switch
+    {
+        "name" => StatusCodes.Status400BadRequest,
+        "quota" or "full" => StatusCodes.Status507InsufficientStorage,
+        "conflict" or "superseded" or "offset" => StatusCodes.Status409Conflict,
+        "precondition" => StatusCodes.Status412PreconditionFailed,
+        "checksum" => StatusCodes.Status422UnprocessableEntity,
+        "corrupt" => StatusCodes.Status500InternalServerError,
+        "unsupported" => StatusCodes.Status501NotImplemented,
+        _ => StatusCodes.Status503ServiceUnavailable,
+    };
 
     private static async Task GetPageAsync(HttpContext context, FileStoreService files)
     {

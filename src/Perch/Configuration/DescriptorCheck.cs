@@ -10,19 +10,29 @@ internal static class DescriptorCheck
 
     /// <returns>The fault of a limit that is too small to serve anything; else null.</returns>
     public static ConfigFault? Fault(DescriptorPlan plan) => plan.IsTooSmall
-        ? new("limit of open files", $"{plan}; at least {DescriptorPlan.LeastConnections} connections are needed", $"Raise the limit: {Raise}")
+        ? new("limit of open files", $"{plan}; at least 1 connection is needed", $"Raise the limit to {plan.LimitFor(1)}: {Raise}")
         : null;
 
     /// <param name="plan">The division of the limit.</param>
-    /// <param name="maxConnections">The value of <c>Perch:MaxConnections</c>.</param>
-    /// <returns>The warning about a cap that the limit does not allow; else null.</returns>
-    public static string? Warning(DescriptorPlan plan, int maxConnections)
+    /// <param name="maxConnections">The value of <c>Perch:MaxConnections</c>; null if it is not written.</param>
+    /// <returns>A warning about each cap that the limit does not allow.</returns>
+    public static IEnumerable<string> Warnings(DescriptorPlan plan, int? maxConnections)
     {
-        if (plan.Limit is null || plan.IsTooSmall || maxConnections <= plan.Connections)
-            return null;
-        var needed = DescriptorPlan.LimitFor(maxConnections);
-        return string.Create(CultureInfo.InvariantCulture,
-            $"Perch:MaxConnections is {maxConnections}, more than there are descriptors for: {plan}. Connections above that wait until others "
-            + $"end. Raise the limit of open files to {needed} ({Raise}), or lower Perch:MaxConnections");
+        if (plan.Limit is null || plan.IsTooSmall)
+            yield break;
+        var needed = plan.LimitFor(maxConnections ?? 1);
+        if (maxConnections > plan.Connections)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"Perch:MaxConnections is {maxConnections}, more than there are descriptors for: {plan}. Connections above that wait until "
+                + $"others end. Raise the limit of open files to {needed} ({Raise}), or lower Perch:MaxConnections");
+        }
+
+        if (plan.IsAdminReduced)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"Kestrel:Limits:MaxConcurrentConnections asks for more than there are descriptors for: {plan}. The admin endpoint has "
+                + $"{plan.Admin} connections. Raise the limit of open files to {needed} ({Raise}), or lower the key");
+        }
     }
 }

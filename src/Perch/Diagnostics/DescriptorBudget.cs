@@ -5,12 +5,15 @@ namespace Perch.Diagnostics;
 
 /// <summary>Counts the descriptors of this process, and refuses those that peers cause when too few are left.</summary>
 /// <remarks>
-/// The count is what the system reports four times a second, and what was taken and returned here since. Thus descriptors that are not taken
-/// here (logs, stores, the admin endpoint) count too, and an error of the count does not last.
+/// The count is what the system reports four times a second (twenty times while connections wait), and what was taken and returned here
+/// since. Thus descriptors that are not taken here (logs, stores) count too, and an error of the count does not last.
 /// </remarks>
 internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, IAcceptGate
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The interval while connections wait, so that they wait no longer than necessary for what was closed.</summary>
+    private static readonly TimeSpan ExhaustedInterval = TimeSpan.FromMilliseconds(50);
 
     /// <summary>At most this part of the time is spent counting: a kernel before 6.2 takes microseconds for each descriptor.</summary>
     private const int MostCounting = 20;
@@ -21,9 +24,10 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
     private readonly long _connectionLimit;
     private readonly long _transferLimit;
     private long _used;
+    private long _recounts;
 
-    public DescriptorBudget(PerchMetrics metrics, TimeProvider time)
-        : this(DescriptorPlan.OfProcess, FileDescriptors.Open, metrics, time)
+    public DescriptorBudget(DescriptorPlan plan, PerchMetrics metrics, TimeProvider time)
+        : this(plan, FileDescriptors.Open, metrics, time)
     {
     }
 
@@ -41,6 +45,10 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
 
     public DescriptorPlan Plan { get; }
 
+    public string Reason =>
+        "the descriptors that are left are kept for open connections, transfers and the runtime. "
+        + "Raise the limit of open files, or lower the cap on connections";
+
     /// <summary>For connections to the admin endpoint, which may take all but the last descriptors.</summary>
     public IAcceptGate AdminGate { get; }
 
@@ -53,26 +61,43 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
     /// <summary>How often descriptors were refused to a holder.</summary>
     public long Refused(DescriptorHolder holder) => Interlocked.Read(ref _refused[(int)holder]);
 
-    public bool TryTake(int count) => TryTake(count, _transferLimit, DescriptorHolder.Transfer);
+    public bool TryTake(int count, out DescriptorClaim claim)
+    {
+        claim = new(count, Interlocked.Read(ref _recounts));
+        return TryTake(count, _transferLimit, DescriptorHolder.Transfer);
+    }
+
+    /// <remarks>
+    /// A recount since then has replaced the number that was taken by the number that was open, which may be smaller. To subtract the
+    /// former would make room that does not exist; the next recount subtracts what was closed.
+    /// </remarks>
+    public void Return(DescriptorClaim claim)
+    {
+        if (claim.Recount == Interlocked.Read(ref _recounts))
+            Interlocked.Add(ref _used, -claim.Count);
+    }
 
     /// <summary>Takes the descriptor of a session at a port of its own.</summary>
     public bool TryTakeSession() => TryTake(1, _transferLimit, DescriptorHolder.Session);
 
-    public void Return(int count) => Interlocked.Add(ref _used, -count);
+    /// <summary>Returns the descriptor of a session.</summary>
+    public void ReturnSession() => Leave();
 
     /// <summary>Takes the descriptor of a connection.</summary>
     public bool TryEnter() => TryTake(1, _connectionLimit, DescriptorHolder.Connection);
 
     /// <summary>Returns the descriptor of a connection.</summary>
-    public void Leave() => Return(1);
+    public void Leave() => Interlocked.Decrement(ref _used);
 
     /// <summary>Corrects the count by what the system reports.</summary>
     internal void Recount()
     {
-        // What is taken while the system counts may be counted twice, until the next time.
+        // Descriptors taken or returned while the system counts may or may not be in its number, until the next count. Each is assumed to
+        // be open: after a count that is too low, more connections would be accepted than there are descriptors.
+        Interlocked.Increment(ref _recounts);
         var before = Used;
         if (Count() is { } open)
-            Interlocked.Add(ref _used, open - before);
+            Interlocked.Add(ref _used, open - Math.Min(before, Used));
     }
 
     /// <remarks>The count needs a descriptor itself.</remarks>
@@ -99,7 +124,8 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
                 var started = _time.GetTimestamp();
                 Recount();
                 var pause = _time.GetElapsedTime(started) * MostCounting;
-                await Task.Delay(pause > Interval ? pause : Interval, _time, stoppingToken);
+                var interval = IsExhausted ? ExhaustedInterval : Interval;
+                await Task.Delay(pause > interval ? pause : interval, _time, stoppingToken);
             }
         }
         catch (OperationCanceledException)
@@ -119,6 +145,8 @@ internal sealed class DescriptorBudget : BackgroundService, IDescriptorBudget, I
 
     private sealed class GateOfAdmin(DescriptorBudget budget, long limit) : IAcceptGate
     {
+        public string Reason => budget.Reason;
+
         public bool TryEnter() => budget.TryTake(1, limit, DescriptorHolder.Connection);
 
         public void Leave() => budget.Leave();

@@ -4,11 +4,12 @@ namespace Perch.Diagnostics;
 public interface IDescriptorBudget
 {
     /// <summary>Takes descriptors before they are opened. Returns at once.</summary>
-    /// <param name="count">How many, at least 1.</param>
+    /// <param name="count">The maximum number that will be open at once, at least 1.</param>
+    /// <param name="claim">What was taken; return it after the descriptors were closed.</param>
     /// <returns>False if too few are left: the request of the peer has to be refused.</returns>
-    bool TryTake(int count);
+    bool TryTake(int count, out DescriptorClaim claim);
 
     /// <summary>Returns descriptors after they were closed.</summary>
-    /// <param name="count">How many of those that were taken.</param>
-    void Return(int count);
+    /// <param name="claim">From <see cref="TryTake"/>; each is returned once.</param>
+    void Return(DescriptorClaim claim);
 }

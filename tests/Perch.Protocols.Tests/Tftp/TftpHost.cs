@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Testing;
 using Perch.Connections;
 using Perch.Datagrams;
+using Perch.Diagnostics;
 using Perch.Endpoints;
 using Perch.Protocols.Files;
 using Perch.Protocols.Tests.Files;
@@ -24,7 +25,7 @@ internal sealed class TftpHost : IAsyncDisposable
     private readonly EndpointManager _manager;
     private readonly FileFolder _folder = new();
 
-    private TftpHost(string options, string store, string guards, string drain, TimeProvider? time)
+    private TftpHost(string options, string store, string guards, string drain, TimeProvider? time, Action<IServiceCollection>? configure)
     {
         var json = $$"""
             { "Perch": {
@@ -38,6 +39,7 @@ internal sealed class TftpHost : IAsyncDisposable
         services.AddLogging(logging => logging.AddFakeLogging());
         services.AddSingleton(time ?? TimeProvider.System);
         services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddBuiltInProtocols();
+        configure?.Invoke(services);
         _services = services.BuildServiceProvider();
         _manager = _services.GetRequiredService<EndpointManager>();
         Readings = new(_services.GetRequiredService<IMeterFactory>());
@@ -55,6 +57,8 @@ internal sealed class TftpHost : IAsyncDisposable
 
     public IPEndPoint EndPoint => new(IPAddress.Loopback, _manager.Status().Single().Port!.Value);
 
+    public DescriptorBudget Descriptors => _services.GetRequiredService<DescriptorBudget>();
+
     private FileStoreService Files => _services.GetRequiredService<FileStoreService>();
 
     /// <param name="options">The endpoint's <c>Options</c>, in JSON.</param>
@@ -62,9 +66,12 @@ internal sealed class TftpHost : IAsyncDisposable
     /// <param name="guards">The endpoint's <c>Guards</c>.</param>
     /// <param name="drain">How long a drain may take.</param>
     /// <param name="time">The clock.</param>
-    public static async Task<TftpHost> StartAsync(string options = "{}", string store = "", string guards = "{}", string drain = "00:00:10", TimeProvider? time = null)
+    /// <param name="configure">Changes the services of the host.</param>
+    public static async Task<TftpHost> StartAsync(
+        string options = "{}", string store = "", string guards = "{}", string drain = "00:00:10", TimeProvider? time = null,
+        Action<IServiceCollection>? configure = null)
     {
-        var host = new TftpHost(options, store, guards, drain, time);
+        var host = new TftpHost(options, store, guards, drain, time, configure);
         await host.Files.StartingAsync(default);
         await host.Files.GetAsync();
         await host._manager.StartAsync(default);

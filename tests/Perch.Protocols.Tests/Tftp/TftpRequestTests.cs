@@ -1,6 +1,8 @@
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using Perch.Connections;
 using Perch.Datagrams;
+using Perch.Diagnostics;
 using Perch.Protocols.Tests.Files;
 using Perch.Protocols.Tests.Record;
 
@@ -321,6 +323,26 @@ public sealed class TftpRequestTests
     }
 
     [Fact]
+    public async Task Request_NoDescriptorIsLeftForItsPort_IsRefusedAsBusy()
+    {
+        await using var host = await TftpHost.StartAsync(configure: services => services
+            .AddSingleton(new DescriptorPlan(10_000)).AddSingleton<IDescriptorBudget, Unlimited>());
+        await host.Store.PutAsync("f", "hello");
+        while (host.Descriptors.TryTakeSession())
+        {
+            // Up to the limit.
+        }
+
+        using var peer = host.Connect();
+        peer.Read("f");
+
+        Assert.Equal("too many transfers are running, try again later", await peer.ErrorAsync(0));
+        await host.UntilEndedAsync("busy");
+        host.Descriptors.ReturnSession();
+        Assert.Equal(5, (await peer.ReadAllAsync("f")).Length);
+    }
+
+    [Fact]
     public async Task Request_WhenTheTableIsFull_TakesThePlaceOfOneThatNeverAnswered()
     {
         await using var host = await TftpHost.StartAsync("""{ "MaxTransfers": 2 }""");
@@ -369,5 +391,20 @@ public sealed class TftpRequestTests
         Assert.DoesNotContain(host.Folder.Root, text, StringComparison.Ordinal);
         Assert.True(name.Length < 4 || !text.Contains(name, StringComparison.Ordinal), text);
         Assert.InRange(Encoding.ASCII.GetByteCount(text), 1, 128);
+    }
+
+    /// <summary>The store has descriptors for its files, so that only the port of the transfer is missing.</summary>
+    private sealed class Unlimited : IDescriptorBudget
+    {
+        public bool TryTake(int count, out DescriptorClaim claim)
+        {
+            claim = new(count, 0);
+            return true;
+        }
+
+        public void Return(DescriptorClaim claim)
+        {
+            // Nothing is counted.
+        }
     }
 }
