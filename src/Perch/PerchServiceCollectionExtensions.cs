@@ -33,9 +33,13 @@ public static class PerchServiceCollectionExtensions
         services.AddSingleton<ConnectionRegistry>();
         services.AddHostedService<TimeoutSweep>();
         services.AddSingleton<PerchMetrics>();
+        services.TryAddSingleton(DescriptorPlan.OfProcess);
         services.AddSingleton<DescriptorBudget>();
         services.AddSingleton<IDescriptorBudget>(s => s.GetRequiredService<DescriptorBudget>());
-        services.AddSingleton<IAcceptGate>(s => s.GetRequiredService<DescriptorBudget>());
+        services.AddSingleton<MemoryBudget>();
+        services.AddSingleton<IMemoryBudget>(s => s.GetRequiredService<MemoryBudget>());
+        services.AddHostedService(s => s.GetRequiredService<MemoryBudget>());
+        services.AddSingleton<IAcceptGate, AcceptGates>();
         services.AddHostedService(s => s.GetRequiredService<DescriptorBudget>());
         services.AddSingleton<PipelineServices>();
         services.AddSingleton<EndpointServerFactory>();
@@ -54,6 +58,7 @@ public static class PerchServiceCollectionExtensions
             .AddCheck<EndpointsHealthCheck>("endpoints")
             .AddCheck<ConfigurationHealthCheck>("configuration")
             .AddCheck<DescriptorsHealthCheck>("descriptors")
+            .AddCheck<MemoryHealthCheck>("memory")
             .AddCheck<StoppingHealthCheck>("stopping");
         if (configuration is IConfigurationRoot root and IConfigurationBuilder builder)
         {

@@ -16,7 +16,7 @@ public sealed class AdminTests
         Assert.Equal((HttpStatusCode.OK, "Healthy"), await host.Admin.GetAsync("/health/live"));
         var (status, body) = await host.Admin.GetReadyAsync();
         Assert.Equal((HttpStatusCode.OK, "Healthy"), (status, body["status"]!.GetValue<string>()));
-        Assert.Equal(["configuration", "descriptors", "endpoints", "files", "records", "stopping"], body["checks"]!.AsObject().Select(c => c.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["configuration", "descriptors", "endpoints", "files", "memory", "records", "stopping"], body["checks"]!.AsObject().Select(c => c.Key).Order(StringComparer.Ordinal));
         Assert.All(body["checks"]!.AsObject(), c => Assert.Equal("Healthy", c.Value!["status"]!.GetValue<string>()));
         Assert.Equal(["a Listening", "b Listening"], body["endpoints"]!.AsArray().Select(e => $"{e!["name"]} {e["state"]}"));
     }

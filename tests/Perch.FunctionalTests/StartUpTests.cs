@@ -199,7 +199,7 @@ public sealed class StartUpTests
         using var taken = Listen();
         using var folder = new ServerFolder(new ServerSettings { AdminUrl = $"http://127.0.0.1:{PortOf(taken)}" }.With("echo", Echo));
         var ended = await ServerProcess.RunAsync(folder);
-        Assert.Equal(1, ended.ExitCode);
+        Assert.True(ended.ExitCode == 1, ended.Errors);
         Assert.Equal($"perch-server: Failed to bind to address http://127.0.0.1:{PortOf(taken)}: address already in use.", ended.Errors);
         AssertNoStack(ended);
     }

@@ -50,6 +50,9 @@ internal class RecordBatch(string endpoint, string remote) : IValueTaskSource<Re
     /// <summary>When it was queued, in ticks of the time provider.</summary>
     public long QueuedAt { get; set; }
 
+    /// <summary><see cref="Held"/> when it was queued.</summary>
+    public int QueuedBytes { get; set; }
+
     public int Count { get; private set; }
 
     public int Bytes => _length;
@@ -80,16 +83,31 @@ internal class RecordBatch(string endpoint, string remote) : IValueTaskSource<Re
         if (_entries.Length > FirstEntries) _entries = new Entry[FirstEntries];
     }
 
+    /// <summary>Makes room for bytes, so that they do not make it grow several times.</summary>
+    /// <param name="bytes">Bytes; no more than fill a batch are reserved.</param>
+    public void Expect(long bytes) => Reserve((int)Math.Min(bytes, FullBytes - _length));
+
     /// <param name="message">Copied.</param>
     /// <param name="keyed">Whether a key before the message is taken from it.</param>
     public void Add(in ReadOnlySequence<byte> message, bool keyed)
     {
         var length = (int)message.Length;
-        if (_bytes.Length - _length < length) Array.Resize(ref _bytes, (int)Math.Min(Array.MaxLength, Math.Max(_length + (long)length, _bytes.Length * 2L)));
+        Reserve(length);
         if (Count == _entries.Length) Array.Resize(ref _entries, Count * 2);
         message.CopyTo(_bytes.AsSpan(_length));
         _entries[Count++] = new(_length, length, keyed ? RecordKey.Parse(_bytes.AsSpan(_length, length)) : default);
         _length += length;
+    }
+
+    /// <remarks>The memory is pinned like the blocks of connections: what they free can be used here, and the other way round.</remarks>
+    private void Reserve(int bytes)
+    {
+        if (_bytes.Length - _length >= bytes)
+            return;
+        var size = Math.Min(Array.MaxLength, Math.Max(_length + (long)bytes, Math.Min(_length * 2L, MostKept)));
+        var grown = GC.AllocateUninitializedArray<byte>((int)size, pinned: true);
+        _bytes.AsSpan(0, _length).CopyTo(grown);
+        _bytes = grown;
     }
 
     /// <summary>The message without its key.</summary>

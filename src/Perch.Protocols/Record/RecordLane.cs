@@ -48,8 +48,8 @@ internal sealed class RecordLane(GuardedStore store, RecordsOptions options, Rec
 
     private async Task CommitAsync()
     {
-        var (records, bytes) = (0L, 0L);
-        foreach (var batch in _group) (records, bytes) = (records + batch.Count, bytes + batch.Bytes);
+        var (records, bytes, held) = (0L, 0L, 0L);
+        foreach (var batch in _group) (records, bytes, held) = (records + batch.Count, bytes + batch.Bytes, held + batch.QueuedBytes);
         Volatile.Write(ref _commitStarted, _group[0].QueuedAt);
         try
         {
@@ -62,7 +62,7 @@ internal sealed class RecordLane(GuardedStore store, RecordsOptions options, Rec
         {
             Volatile.Write(ref _commitStarted, 0);
             _group.Clear();
-            queue.Release(records, bytes);
+            queue.Release(records, bytes, held);
         }
 
         onCommit();

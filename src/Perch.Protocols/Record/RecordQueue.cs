@@ -10,19 +10,23 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
 {
     private readonly Lock _lock = new();
     private readonly Queue<RecordBatch> _batches = new();
-    private readonly Queue<(RecordBatch Batch, TaskCompletionSource<bool> Entered)> _waiting = new();
+    private readonly Queue<Waiter> _waiting = new();
     /// <summary>Whoever queues goes on as the writer until the store waits: a record has one thread less to wake.</summary>
     private ManualResetValueTaskSourceCore<bool> _signal;
     private bool _isWaitedFor;
     private bool _isWoken;
     private long _records;
     private long _bytes;
+    private long _held;
 
     /// <summary>Records that are queued or being committed.</summary>
     public long Records => Volatile.Read(ref _records);
 
     /// <summary>Bytes that are queued or being committed.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
+
+    /// <summary>Bytes of memory that batches hold which are queued, being committed, or waiting for room in the queue.</summary>
+    public long Held => Volatile.Read(ref _held);
 
     /// <summary>When the batch at the head was queued, in ticks of the time provider; 0 where there is none.</summary>
     public long HeadQueuedAt
@@ -40,9 +44,11 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
     /// <exception cref="OperationCanceledException">It was not queued.</exception>
     public async ValueTask EnqueueAsync(RecordBatch batch, CancellationToken cancellationToken)
     {
-        var (entered, isWaitedFor) = (default(TaskCompletionSource<bool>), false);
+        var (waiter, isWaitedFor) = (default(Waiter), false);
+        batch.QueuedBytes = batch.Held;
         lock (_lock)
         {
+            _held += batch.QueuedBytes;
             if (_waiting.Count == 0 && HasRoomFor(batch))
             {
                 Enter(batch);
@@ -50,16 +56,16 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
             }
             else
             {
-                entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-                _waiting.Enqueue((batch, entered));
+                waiter = new(this, batch);
+                _waiting.Enqueue(waiter);
             }
         }
 
         if (isWaitedFor) _signal.SetResult(true);
-        if (entered is null) return;
-        await using (cancellationToken.UnsafeRegister(static entered => ((TaskCompletionSource<bool>)entered!).TrySetResult(false), entered))
+        if (waiter is null) return;
+        await using (cancellationToken.UnsafeRegister(static waiter => ((Waiter)waiter!).Cancel(), waiter))
         {
-            if (!await entered.Task) throw new OperationCanceledException(cancellationToken);
+            if (!await waiter.Task) throw new OperationCanceledException(cancellationToken);
         }
     }
 
@@ -111,17 +117,24 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
     }
 
     /// <summary>Makes room: these records are stored, or are not going to be.</summary>
-    public void Release(long records, long bytes)
+    /// <param name="records">Number of the records.</param>
+    /// <param name="bytes">Bytes of the records.</param>
+    /// <param name="held">Bytes of memory of their batches (<see cref="RecordBatch.QueuedBytes"/>).</param>
+    public void Release(long records, long bytes, long held = 0)
     {
         bool isWaitedFor;
         lock (_lock)
         {
             _records -= records;
             _bytes -= bytes;
-            while (_waiting.TryPeek(out var next) && HasRoomFor(next.Batch))
+            _held -= held;
+            while (_waiting.TryPeek(out var next) && (next.Batch is null || HasRoomFor(next.Batch)))
             {
                 _waiting.Dequeue();
-                if (next.Entered.TrySetResult(true)) Enter(next.Batch);
+                if (next.Batch is not { } batch)
+                    continue;
+                next.SetResult(true);
+                Enter(batch);
             }
 
             isWaitedFor = _batches.Count > 0 && TakeWait();
@@ -152,5 +165,25 @@ internal sealed class RecordQueue(int maxRecords, long maxBytes) : IValueTaskSou
         var isWaitedFor = _isWaitedFor;
         _isWaitedFor = false;
         return isWaitedFor;
+    }
+
+    /// <summary>A batch that waits for room.</summary>
+    private sealed class Waiter(RecordQueue queue, RecordBatch batch) : TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        /// <summary>Null after the wait was cancelled: the memory of the batch is free then. Under the queue's lock.</summary>
+        public RecordBatch? Batch { get; private set; } = batch;
+
+        public void Cancel()
+        {
+            lock (queue._lock)
+            {
+                if (Task.IsCompleted || Batch is not { } batch)
+                    return;
+                queue._held -= batch.QueuedBytes;
+                Batch = null;
+            }
+
+            SetResult(false);
+        }
     }
 }

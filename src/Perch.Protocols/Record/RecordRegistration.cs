@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Perch.Diagnostics;
 using Perch.Protocols.Record.Postgres;
 using Perch.Protocols.Record.Sqlite;
 
@@ -15,7 +16,12 @@ internal static class RecordRegistration
         builder.Services.AddSingleton<RecordMetrics>();
         builder.Services.AddSingleton(CreateStore);
         builder.Services.AddSingleton<RecordWriter>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<RecordWriter>());
+        builder.Services.AddHostedService(services =>
+        {
+            var writer = services.GetRequiredService<RecordWriter>();
+            services.GetService<IMemoryBudget>()?.Add(() => writer.BytesHeld);
+            return writer;
+        });
         builder.Services.AddHealthChecks().AddCheck<RecordsHealthCheck>("records");
         return builder;
     }

@@ -35,6 +35,7 @@ internal sealed class RecordSession : IDisposable
     private RecordBatch? _awaited;
     private bool _isUsed;
     private bool _peerGone;
+    private bool _isOver;
 
     public RecordSession(ConnectionContext connection, RecordOptions options, RecordAck ack, RecordWriter writer, TimeProvider time)
     {
@@ -79,6 +80,12 @@ internal sealed class RecordSession : IDisposable
 
     public void Dispose()
     {
+        lock (_lock)
+        {
+            _isOver = true;
+            ForgetFree();
+        }
+
         _slots.Dispose();
         _leaving.Dispose();
     }
@@ -100,7 +107,7 @@ internal sealed class RecordSession : IDisposable
                 while (frames.TryRead(ref buffer, read.IsCompleted, out var message))
                 {
                     isTaken = true;
-                    batch ??= NewBatch();
+                    batch ??= NewBatch(message.Length + buffer.Length);
                     batch.Add(message, _options.Deduplicate);
                     if (!batch.IsFull) continue;
                     await SubmitAsync(batch);
@@ -128,6 +135,8 @@ internal sealed class RecordSession : IDisposable
     {
         await _slots.WaitAsync(_leaving.Token);
         batch.QueuedAt = _time.GetTimestamp();
+        batch.QueuedBytes = batch.Held;
+        _feature?.CountMemory(batch.QueuedBytes);
         _inFlight.Writer.TryWrite(batch);
         try
         {
@@ -164,6 +173,7 @@ internal sealed class RecordSession : IDisposable
             if (_leaving.IsCancellationRequested) CheckTime();
             var failure = await batch.ResultAsync();
             lock (_lock) _awaited = null;
+            _feature?.CountMemory(-batch.QueuedBytes);
             if (failure is null) await AcknowledgeAsync(output, batch);
             else await RefuseAsync(output, batch, failure);
             var isFollowed = _inFlight.Reader.TryPeek(out var next) && next.IsCompleted;
@@ -203,6 +213,19 @@ internal sealed class RecordSession : IDisposable
         Leave();
     }
 
+    /// <summary>Leaves on another thread, unless the session is over.</summary>
+    private void LeaveSoon()
+    {
+        lock (_lock)
+        {
+            if (_isOver)
+                return;
+            _ = _leaving.CancelAsync();
+        }
+
+        _connection.Transport.Input.CancelPendingRead();
+    }
+
     private void Leave()
     {
         _leaving.Cancel();
@@ -219,6 +242,9 @@ internal sealed class RecordSession : IDisposable
     {
         CheckTime();
         ReleaseUnused();
+        // Its batch waits for room in the queue, and nothing else would free it before the store is quick again.
+        if (_feature?.Outcome == ConnectionOutcome.MemoryPressure)
+            LeaveSoon();
     }
 
     /// <summary>A record whose time is over is refused, though it may yet be stored.</summary>
@@ -240,28 +266,45 @@ internal sealed class RecordSession : IDisposable
         {
             if (!_isUsed && _free.TryPop(out var batch))
             {
-                _free.Clear();
+                _writer.EndKeep(batch.Held);
+                ForgetFree();
                 batch.Shrink();
-                _free.Push(batch);
+                if (_writer.TryKeep(batch.Held))
+                    _free.Push(batch);
             }
 
             _isUsed = false;
         }
     }
 
-    private RecordBatch NewBatch()
+    /// <param name="bytes">Bytes that are about to be added.</param>
+    private RecordBatch NewBatch(long bytes)
     {
         lock (_lock)
         {
             _isUsed = true;
-            if (!_free.TryPop(out var batch)) batch = new(_feature?.Endpoint ?? "", _remote);
+            if (_free.TryPop(out var batch))
+                _writer.EndKeep(batch.Held);
+            else
+                batch = new(_feature?.Endpoint ?? "", _remote);
             batch.Clear(_time.GetUtcNow());
+            batch.Expect(bytes);
             return batch;
         }
     }
 
+    private void ForgetFree()
+    {
+        while (_free.TryPop(out var batch))
+            _writer.EndKeep(batch.Held);
+    }
+
     private void Keep(RecordBatch batch)
     {
-        lock (_lock) _free.Push(batch);
+        lock (_lock)
+        {
+            if (_writer.TryKeep(batch.Held))
+                _free.Push(batch);
+        }
     }
 }

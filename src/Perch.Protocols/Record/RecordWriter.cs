@@ -9,6 +9,9 @@ namespace Perch.Protocols.Record;
 /// </summary>
 internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposable
 {
+    /// <summary>Bytes of free batches that all connections keep.</summary>
+    private const long MaxKept = 32 * 1024 * 1024;
+
     private readonly RecordsOptions _options;
     private readonly RecordMetrics _metrics;
     private readonly TimeProvider _time;
@@ -20,6 +23,7 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
     private readonly TaskCompletionSource _needed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource? _committed;
     private uint _next;
+    private long _kept;
     private Task _running = Task.CompletedTask;
 
     public RecordWriter(IRecordStore store, RecordsOptions options, RecordMetrics metrics, TimeProvider time, ILogger<RecordWriter> logger)
@@ -43,6 +47,21 @@ internal sealed partial class RecordWriter : IHostedLifecycleService, IDisposabl
     /// <summary>Why records cannot be stored now, or null.</summary>
     public string? Problem => _store.Failure?.Message
         ?? (Oldest() is var oldest && oldest > _options.Timeout ? $"the store has not answered for {oldest.TotalSeconds:0} s" : null);
+
+    /// <summary>Bytes of memory of the batches that wait for the store, and of those that connections keep for their next records.</summary>
+    public long BytesHeld => _lanes.Sum(lane => lane.Queue.Held) + Interlocked.Read(ref _kept);
+
+    /// <summary>Lets a connection keep the memory of a batch for its next records, unless all connections keep enough.</summary>
+    public bool TryKeep(int bytes)
+    {
+        if (Interlocked.Add(ref _kept, bytes) <= MaxKept)
+            return true;
+        Interlocked.Add(ref _kept, -bytes);
+        return false;
+    }
+
+    /// <summary>Ends what <see cref="TryKeep"/> allowed.</summary>
+    public void EndKeep(int bytes) => Interlocked.Add(ref _kept, -bytes);
 
     /// <summary>Called by a handler: without one the store is not even opened.</summary>
     public void Need() => _needed.TrySetResult();

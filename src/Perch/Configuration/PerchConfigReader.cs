@@ -10,7 +10,7 @@ namespace Perch.Configuration;
 /// <summary>Reads the <c>Perch</c> section whole, with every fault that is in it and in the sections that the rules check.</summary>
 internal sealed class PerchConfigReader(
     IConfiguration configuration, ProtocolRegistry protocols, IHostEnvironment environment, IEnumerable<SectionDescriptor> sections,
-    IEnumerable<IConfigurationRule> rules)
+    IEnumerable<IConfigurationRule> rules, DescriptorPlan descriptors)
 {
     /// <summary>The longest path that fits sockaddr_un (unix(7)), less its terminating NUL.</summary>
     private const int MaxUnixPathBytes = 107;
@@ -40,11 +40,13 @@ internal sealed class PerchConfigReader(
         AddDuplicates(endpoints.Values, section, faults);
         foreach (var rule in rules)
             rule.Check(configuration, endpoints.Values, faults);
-        if (DescriptorCheck.Fault(DescriptorPlan.OfProcess) is { } tooSmall) faults.Add(tooSmall);
+        var plan = descriptors.For(settings.Loops, endpoints.Count);
+        if (DescriptorCheck.Fault(plan) is { } tooSmall) faults.Add(tooSmall);
         if (faults.Count > 0) throw new PerchConfigurationException([.. faults.Distinct()]);
         return new(endpoints, settings.Shutdown, settings.Loops)
         {
-            Warnings = DescriptorCheck.Warning(DescriptorPlan.OfProcess, settings.MaxConnections) is { } warning ? [warning] : [],
+            MemoryBudget = settings.MemoryBudget,
+            Warnings = [.. DescriptorCheck.Warnings(plan, section[nameof(settings.MaxConnections)] is null ? null : settings.MaxConnections)],
         };
     }
 

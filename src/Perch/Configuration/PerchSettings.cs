@@ -22,7 +22,11 @@ internal sealed class PerchSettings
 
     /// <summary>Most connections over all endpoints. Default: what the limit of open files leaves.</summary>
     [Range(1, 10_000_000)]
-    public int MaxConnections { get; set; } = Math.Max(DescriptorPlan.OfProcess.Connections, DescriptorPlan.LeastConnections);
+    public int MaxConnections { get; set; } = Math.Max(DescriptorPlan.OfProcess.Connections, 1);
+
+    /// <summary>Most bytes of memory that peers may occupy. Default: half of the memory of the container, or of the machine.</summary>
+    [Range(MemoryPlan.Least, MemoryPlan.Largest)]
+    public long? MemoryBudget { get; set; }
 
     public DefaultSettings Defaults { get; set; } = new();
 

@@ -17,15 +17,25 @@ internal sealed class BlockMemoryPool : MemoryPool<byte>
     public const int MaxKept = 1024;
 
     private readonly ConcurrentQueue<Block> _kept = new();
+    private long _rented;
+    private int _unused;
 
     public override int MaxBufferSize => BlockSize;
 
     public int Kept => _kept.Count;
 
+    /// <summary>Bytes of the blocks that are rented.</summary>
+    public long BytesRented => Interlocked.Read(ref _rented) * BlockSize;
+
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockSize);
-        if (!_kept.TryDequeue(out var block)) block = new(this);
+        if (!_kept.TryDequeue(out var block))
+            block = new(this);
+        // A race here makes a trim a few blocks larger.
+        if (_kept.Count is var left && left < Volatile.Read(ref _unused))
+            Volatile.Write(ref _unused, left);
+        Interlocked.Increment(ref _rented);
         block.Rented();
         return block;
     }
@@ -35,8 +45,19 @@ internal sealed class BlockMemoryPool : MemoryPool<byte>
         // Nothing but memory.
     }
 
+    /// <summary>Leaves the free blocks that were not needed since the last call to the garbage collector.</summary>
+    public void Trim()
+    {
+        for (var surplus = Volatile.Read(ref _unused); surplus > 0 && _kept.TryDequeue(out _); surplus--)
+        {
+        }
+
+        Volatile.Write(ref _unused, _kept.Count);
+    }
+
     private void Return(Block block)
     {
+        Interlocked.Decrement(ref _rented);
         if (_kept.Count < MaxKept) _kept.Enqueue(block);
     }
 

@@ -53,4 +53,7 @@ public enum ConnectionOutcome
 
     /// <summary>A store that the protocol needs could not be reached.</summary>
     StorageUnavailable,
+
+    /// <summary>Peers occupied more memory than <c>Perch:MemoryBudget</c>, and the connection was among the largest.</summary>
+    MemoryPressure,
 }

@@ -16,10 +16,14 @@ namespace Perch.Connections;
 /// </summary>
 internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, IConnectionLifetimeNotificationFeature, IConnectionHeartbeatFeature, IConnectionCompleteFeature
 {
-    private const int Unset = -1;
+    private const byte Unset = byte.MaxValue;
+    private const int HandlerUnit = 64;
 
     private readonly DateTime _startedAt;
-    private int _outcome = Unset;
+
+    /// <summary>Memory that the handler holds, in units of <see cref="HandlerUnit"/>: an idle connection has no room for eight bytes more.</summary>
+    private int _handlerUnits;
+    private byte _outcome = Unset;
     private PipeReader? _readOnDrain;
     private CancellationTokenSource? _closeRequested;
     private volatile bool _isCloseRequested;
@@ -88,6 +92,13 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
 
     public long StartTimestamp { get; }
 
+    /// <summary>The memory that it occupies; null if its transport does not count it.</summary>
+    public IConnectionMemoryFeature? Memory => Connection as IConnectionMemoryFeature;
+
+    /// <summary>Bytes of memory that its transport and its handler hold for it.</summary>
+    public long BytesOccupied =>
+        (Memory?.BytesOccupied ?? (Connection.Transport.Input as CountingPipeReader)?.Unread ?? 0) + (Volatile.Read(ref _handlerUnits) * (long)HandlerUnit);
+
     /// <summary>What has gone over it; null before anything can have.</summary>
     public IConnectionProgressFeature? Progress { get; set; }
 
@@ -124,7 +135,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
     public ConnectionOutcome? Outcome => Volatile.Read(ref _outcome) is var value && value == Unset ? null : (ConnectionOutcome)value;
 
     public bool TrySetOutcome(ConnectionOutcome outcome) =>
-        Interlocked.CompareExchange(ref _outcome, (int)outcome, Unset) == Unset;
+        Interlocked.CompareExchange(ref _outcome, (byte)outcome, Unset) == Unset;
 
     /// <summary>The handler is done, and the transport sends what it wrote.</summary>
     public bool Closing { get; set; }
@@ -151,6 +162,8 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
 
     /// <summary>Number of <c>store</c> events that the span has.</summary>
     public byte StoreEvents { get; set; }
+
+    public void CountMemory(long bytes) => Interlocked.Add(ref _handlerUnits, (int)(bytes / HandlerUnit));
 
     void IHandlerPeer.CountMessages(int count) => Messages += count;
 
@@ -202,7 +215,7 @@ internal sealed class ConnectionState : IPerchConnectionFeature, IHandlerPeer, I
     public void Abort(ConnectionOutcome outcome)
     {
         // A handler that was done has named its end before the peer took the last bytes; it did not come to that.
-        if (!TrySetOutcome(outcome)) Interlocked.CompareExchange(ref _outcome, (int)outcome, (int)ConnectionOutcome.Completed);
+        if (!TrySetOutcome(outcome)) Interlocked.CompareExchange(ref _outcome, (byte)outcome, (byte)ConnectionOutcome.Completed);
         Connection.Abort(new ConnectionAbortedException($"Perch ended the connection: {outcome}."));
     }
 

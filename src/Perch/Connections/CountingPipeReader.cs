@@ -12,6 +12,9 @@ internal sealed class CountingPipeReader(PipeReader inner, CountedProgress progr
     private ReadOnlySequence<byte> _buffer;
     private long _unread;
 
+    /// <summary>Bytes that the handler has seen and not consumed. Read on any thread.</summary>
+    public long Unread => Volatile.Read(ref _unread);
+
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
         var read = inner.ReadAsync(cancellationToken);

@@ -23,6 +23,16 @@ public interface IPerchConnectionFeature
     long Messages { get; set; }
 
     /// <summary>
+    /// Counts memory that the handler holds for the connection, such as messages that wait for a store. Under memory pressure
+    /// (<c>Perch:MemoryBudget</c>) the connections that hold most are paused, then ended. Called on any thread.
+    /// </summary>
+    /// <param name="bytes">Bytes that were taken; negative when they are free again. The budget counts them elsewhere.</param>
+    void CountMemory(long bytes);
+
+    /// <summary>The outcome; null while none is named.</summary>
+    ConnectionOutcome? Outcome { get; }
+
+    /// <summary>
     /// Names the outcome. The first call wins; where none is made the host derives the outcome from how the handler ended.
     /// </summary>
     /// <returns>Whether this call was the first.</returns>

@@ -180,7 +180,8 @@ internal sealed partial class OutcomeMiddleware(
 
     private void Conclude(ConnectionState state, Exception? fault)
     {
-        var outcome = fault is null ? OfReturn(state) : OfException(fault, state);
+        // Handlers take a connection that failed for want of memory for one whose peer has left.
+        var outcome = state.Memory?.HasRunOut == true ? ConnectionOutcome.MemoryPressure : fault is null ? OfReturn(state) : OfException(fault, state);
         if (state.TrySetOutcome(outcome) && fault is not null) Report(state, outcome, fault);
         End(services, state, state.Outcome ?? ConnectionOutcome.Completed, logging);
     }

@@ -22,6 +22,9 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     /// <summary>Anybody can forge a source port: the lines must not hide others.</summary>
     private static readonly TimeSpan RefusedPortInterval = TimeSpan.FromMinutes(1);
 
+    /// <summary>Free datagrams that are kept for the next burst: 4 MiB.</summary>
+    private const int MaxSpare = 64;
+
     private static readonly TimeSpan ErrorPause = TimeSpan.FromMilliseconds(10);
 
     private readonly Endpoint _owner;
@@ -98,6 +101,9 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
     {
         // The receive loop reads the guards of UDP from the endpoint's settings.
     }
+
+    /// <summary>Bytes of memory of the datagrams whose handlers are not done.</summary>
+    public long BytesHeld => InHand * (long)DatagramContext.BufferBytes;
 
     public int InHand => Volatile.Read(ref _inHand);
 
@@ -195,7 +201,12 @@ internal sealed partial class DatagramServer : IEndpointServer, IDatagramEndpoin
         }
 
         if (isReply && pipeline.Answers) TrySend(context.Return, context.ReplyBuffer.Written);
-        lock (_lock) _spare.Push(context);
+        lock (_lock)
+        {
+            if (_spare.Count < MaxSpare)
+                _spare.Push(context);
+        }
+
         Interlocked.Decrement(ref _inHand);
         pipeline.Owner.Leave();
         Release();

@@ -43,6 +43,13 @@ internal sealed class DatagramTraffic
         }
     }
 
+    /// <summary>Bytes of memory of the datagrams whose handlers are not done.</summary>
+    public long BytesHeld()
+    {
+        lock (_lock)
+            return _servers.Sum(s => s.Server.BytesHeld);
+    }
+
     public long Dropped(DropReason reason)
     {
         if (reason != DropReason.Kernel) return Volatile.Read(ref _dropped[(int)reason]);

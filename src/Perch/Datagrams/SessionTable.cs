@@ -95,7 +95,7 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
         }
         catch (SocketException exception)
         {
-            services.Descriptors.Return(1);
+            services.Descriptors.ReturnSession();
             if (_gate.TryPass(out var held)) Log.NoPort(services.DatagramLogger, server.Name, exception.Message, held);
             return null;
         }
@@ -112,7 +112,7 @@ internal sealed partial class SessionTable(DatagramServer server, DatagramChanne
         finally
         {
             opened.Dispose();
-            if (opened is OwnPort) services.Descriptors.Return(1);
+            if (opened is OwnPort) services.Descriptors.ReturnSession();
             pipeline.Leave();
             server.Release();
         }

@@ -35,6 +35,18 @@ internal sealed class StoppingHealthCheck(PerchStatus status) : IHealthCheck
         Task.FromResult(status.IsStopping ? HealthCheckResult.Unhealthy("the server stops") : HealthCheckResult.Healthy("the server runs"));
 }
 
+/// <summary>Peers occupy no more memory than the budget.</summary>
+internal sealed class MemoryHealthCheck(MemoryBudget budget) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var used = $"peers occupy {budget.Used} of {budget.Plan.Budget} bytes";
+        return Task.FromResult(budget.IsRefusing
+            ? HealthCheckResult.Unhealthy($"{used}: no connection is accepted until it is below 95 %. Raise Perch:MemoryBudget with the memory of the container, or lower Guards:MaxConnections and MaxMessageBytes")
+            : HealthCheckResult.Healthy(used));
+    }
+}
+
 /// <summary>Descriptors are left for more connections and transfers.</summary>
 internal sealed class DescriptorsHealthCheck(DescriptorBudget budget) : IHealthCheck
 {

@@ -52,6 +52,15 @@ internal sealed class PerchMetrics : IDisposable
         "{refusal}",
         "Descriptors that were refused since too few were left, by the cause that needed them; a connection asks again every 10 ms.");
 
+    public void ObserveMemory(MemoryBudget budget)
+    {
+        _meter.CreateObservableGauge("perch.memory.budget", () => budget.Plan.Budget, "By", "Most memory that peers may occupy.");
+        _meter.CreateObservableUpDownCounter("perch.memory.used", () => budget.Used, "By", "Memory that peers occupy: received and not handled, written and not sent, records before the store, datagrams in hand.");
+        _meter.CreateObservableUpDownCounter("perch.memory.paused", () => budget.Paused, "{connection}", "Connections that do not receive since they occupy too much memory.");
+        _meter.CreateObservableCounter("perch.memory.refused", () => budget.Refused, "{refusal}", "Accepts that were refused since peers occupied too much memory; a listener asks again every 10 ms.");
+        _meter.CreateObservableCounter("perch.memory.ended", () => budget.Ended, "{connection}", "Connections that were ended since they occupied too much memory.");
+    }
+
     public void ConnectionEnded(EndedConnection ended) => _connectionDuration.Record(ended.Duration.TotalSeconds,
         new TagList { { "endpoint", ended.Endpoint }, { "protocol", ended.Protocol }, { "outcome", OutcomeNames[(int)ended.Outcome] } });
 

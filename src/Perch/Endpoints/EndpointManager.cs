@@ -31,6 +31,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
     private readonly IServiceScopeFactory _scopes;
     private readonly EndpointServerFactory _servers;
     private readonly PipelineServices _services;
+    private readonly MemoryBudget _memory;
     private readonly HostOptions _host;
     private readonly ILogger<EndpointManager> _logger;
     private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -43,11 +44,11 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
 
     public EndpointManager(
         IConfiguration configuration, PerchConfigReader reader, ConfigurationStatus status, AppliedConfiguration applied,
-        IServiceScopeFactory scopes, EndpointServerFactory servers, PipelineServices services, IOptions<HostOptions> host,
-        ILogger<EndpointManager> logger)
+        IServiceScopeFactory scopes, EndpointServerFactory servers, PipelineServices services, MemoryBudget memory,
+        IOptions<HostOptions> host, ILogger<EndpointManager> logger)
     {
-        (_configuration, _reader, _status, _applied, _scopes, _servers, _services, _host, _logger) =
-            (configuration, reader, status, applied, scopes, servers, services, host.Value, logger);
+        (_configuration, _reader, _status, _applied, _scopes, _servers, _services, _memory, _host, _logger) =
+            (configuration, reader, status, applied, scopes, servers, services, memory, host.Value, logger);
         _endpoints = new(servers, services, logger);
         services.Metrics.ObserveEndpointStates(_endpoints.MeasureStates);
         services.Metrics.ObserveConfigurationFaults(() => status.Faults.Count);
@@ -175,6 +176,7 @@ internal sealed partial class EndpointManager : IHostedLifecycleService, IDispos
         foreach (var (name, other) in EndpointNames.Differences(_configuration)) Log.NameSpelledTwice(_logger, name, other);
         NoteWarnings(config.Warnings);
         _shutdown = config.Shutdown;
+        _memory.Set(config.MemoryBudget);
         _endpoints.DrainTime = _shutdown.Drain;
         _host.ShutdownTimeout = _shutdown.LameDuck + _shutdown.Drain + OthersShutdown;
 

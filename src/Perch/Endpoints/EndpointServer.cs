@@ -6,6 +6,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Perch.Connections;
+using Perch.Diagnostics;
 using Perch.Transport;
 
 namespace Perch.Endpoints;
@@ -89,8 +91,8 @@ internal sealed class EndpointServer : IEndpointServer
 
 /// <summary>What the servers of all endpoints are made from.</summary>
 internal sealed class EndpointServerFactory(
-    IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, IAcceptGate gate, TimeProvider time,
-    ILoggerFactory loggers) : IDisposable
+    IServiceProvider services, IOptionsFactory<SocketTransportOptions> transportOptions, IAcceptGate gate, MemoryBudget memory,
+    TimeProvider time, ILoggerFactory loggers) : IDisposable
 {
     private LoopGroup? _loops;
 
@@ -100,7 +102,16 @@ internal sealed class EndpointServerFactory(
 
     /// <summary>Creates the event loops. Their threads start with the first endpoint that the direct transport serves.</summary>
     /// <param name="count">Number of loops; 0 for one per processor.</param>
-    public void CreateLoops(int count) => _loops = new(count, Loggers, Services.GetService<IMemoryPoolFactory<byte>>());
+    public void CreateLoops(int count)
+    {
+        var loops = new LoopGroup(count, Loggers, Services.GetService<IMemoryPoolFactory<byte>>());
+        memory.Add(() => loops.BytesOccupied);
+        memory.AddPool(loops.TrimFreeBlocks, loops.SetRoom);
+        var blocks = Services.GetRequiredService<BlockMemoryPool>();
+        memory.Add(() => blocks.BytesRented);
+        memory.AddPool(blocks.Trim);
+        _loops = loops;
+    }
 
     /// <summary>A transport of its own for each endpoint, since the backlog is the transport's.</summary>
     public IConnectionListenerFactory CreateTransport(

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 
 namespace Perch.FunctionalTests.Hosting;
 
@@ -8,6 +9,8 @@ namespace Perch.FunctionalTests.Hosting;
 internal sealed class ServerSettings
 {
     private static readonly Dictionary<string, string> LogOverrides = new() { ["Microsoft"] = "Warning", ["Microsoft.Hosting.Lifetime"] = "Information" };
+
+    private static readonly JsonSerializerOptions OmitNull = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     /// <summary>Each endpoint's object, by name.</summary>
     public Dictionary<string, string> Endpoints { get; } = [];
@@ -17,6 +20,9 @@ internal sealed class ServerSettings
 
     /// <summary>The number of event loops; 0 is one per processor.</summary>
     public int Loops { get; set; }
+
+    /// <summary>Bytes; null for the default.</summary>
+    public long? MemoryBudget { get; set; }
 
     public string Drain { get; set; } = "00:00:10";
 
@@ -63,6 +69,7 @@ internal sealed class ServerSettings
         {
             SocketEngine,
             Loops,
+            MemoryBudget,
             Endpoints = Endpoints.ToDictionary(e => e.Key, e => JsonNode.Parse(e.Value)),
             Defaults = new { Guards = JsonNode.Parse(Guards) },
             Records = JsonNode.Parse(Records),
@@ -73,5 +80,5 @@ internal sealed class ServerSettings
         Admin = new { ApiKey, Hosts },
         Logging = new { Format = LogFormat },
         Serilog = new { MinimumLevel = new { Default = Log, Override = LogOverrides } },
-    });
+    }, OmitNull);
 }

@@ -32,7 +32,7 @@ public sealed partial class EventIdTests
     {
         ["Perch.Transport", ..] => id is >= 1100 and < 1150,
         ["Perch", "Endpoints" or "Lifecycle" or "Configuration", ..] or ["Perch.Server", ..] => id is >= 1000 and < 2000,
-        ["Perch", "Connections" or "Messages", ..] => id is >= 2000 and < 3000,
+        ["Perch", "Connections" or "Messages" or "Diagnostics", ..] => id is >= 2000 and < 3000,
         ["Perch", "Datagrams", ..] => id is >= 3000 and < 4000,
         ["Perch.Protocols", ..] => id >= 4000,
         _ => false,

@@ -98,7 +98,7 @@ public sealed class ConfigFaultTests
     }
 
     [Theory]
-    [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, Loops, MaxConnections, Shared, Shutdown, SocketEngine")]
+    [InlineData(""" "Adress": "" """, "Perch:Adress", "Known here: Address, Defaults, Endpoints, Loops, MaxConnections, MemoryBudget, Shared, Shutdown, SocketEngine")]
     [InlineData(""" "SocketEngine": "Quick" """, "Perch:SocketEngine", "Write one of: Direct, Kestrel")]
     [InlineData(""" "Endpoints": "e" """, "Perch:Endpoints", "Write an object: { ... }")]
     [InlineData(""" "Defaults": 1 """, "Perch:Defaults", "Write an object: { ... }")]
@@ -108,6 +108,8 @@ public sealed class ConfigFaultTests
     [InlineData(""" "Loops": -1 """, "Perch:Loops", "Write a value between 0 and 1024")]
     [InlineData(""" "Loops": 1025 """, "Perch:Loops", "Write a value between 0 and 1024")]
     [InlineData(""" "MaxConnections": 0 """, "Perch:MaxConnections", "Write a value between 1 and 10000000")]
+    [InlineData(""" "MemoryBudget": 16777215 """, "Perch:MemoryBudget", "Write a value between 16777216 and 100000000000000")]
+    [InlineData(""" "MemoryBudget": "half" """, "Perch:MemoryBudget", "Write a number that fits")]
     public void Read_FaultOutsideEndpoints_NamesKeyAndCure(string keys, string path, string cure)
     {
         var fault = FaultOf($$"""{ "Perch": { {{keys}} } }""");

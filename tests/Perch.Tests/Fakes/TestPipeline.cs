@@ -21,7 +21,7 @@ internal sealed class TestPipeline : IDisposable
         Registry = new(Time);
         Meters = _provider.GetRequiredService<IMeterFactory>();
         var metrics = new PerchMetrics(Meters, Registry);
-        Services = new(Registry, metrics, new DescriptorBudget(metrics, Time), Time, loggers ?? NullLoggerFactory.Instance);
+        Services = new(Registry, metrics, new DescriptorBudget(DescriptorPlan.OfProcess, metrics, Time), Time, loggers ?? NullLoggerFactory.Instance);
     }
 
     public FakeTimeProvider Time { get; } = new();

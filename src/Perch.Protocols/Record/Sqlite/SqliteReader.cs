@@ -57,6 +57,7 @@ internal sealed class SqliteReader(SqliteDatabase database, TimeProvider time) :
                 records.Add(new(after, SqliteTime.To(_page.Int64(2)), _page.Text(3), _page.Text(4), _page.Text(5), _page.Blob(6)));
                 chars += records[^1].Data.Length + (records[^1].Raw?.Length ?? 0);
             }
+
             return true;
         }
         finally
