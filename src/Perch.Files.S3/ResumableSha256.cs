@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// SHA-256 (FIPS 180-4, section 6.2) whose state between two blocks can be kept and taken up again, by another process too: the

@@ -4,7 +4,7 @@ using Amazon.S3;
 using Amazon.S3.Model;
 using Perch.Wire;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// The requests to one bucket that the store makes, under its prefix. Every failure leaves as a <see cref="FileStoreException"/> that

@@ -2,7 +2,7 @@ using System.Buffers;
 using Amazon.S3.Model;
 using Microsoft.Extensions.Logging;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// The checkpoints of a bucket. A name has one, that of the upload that began last; who writes it makes sure that it is still the

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>What has to be under a key for a PUT to be made (RFC 9110, section 13.1); the default is no condition.</summary>
 /// <param name="IsNew">Nothing.</param>

@@ -1,7 +1,7 @@
 using System.Net;
 using Amazon.S3;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// Finds out which conditional requests the server keeps: some servers refuse the headers, and some take them and do not look at them. Each

@@ -2,11 +2,11 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Amazon.S3;
 using Microsoft.Extensions.Logging;
-using Perch.Protocols.Files.Disk;
-using Perch.Protocols.Retention;
+using Perch.Files.Disk;
+using Perch.Stores;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>Files in a bucket that several processes may share. A stored file is an object under its own name, to the byte what was uploaded.</summary>
 /// <remarks>
@@ -42,7 +42,7 @@ internal sealed partial class S3FileStore : IFileStore
     /// <param name="spoolPath">Absolute. Made where it is not there.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">For what was found at the start.</param>
-    public S3FileStore(IAmazonS3 client, FileStoreOptions options, string spoolPath, TimeProvider time, ILogger<S3FileStore> logger)
+    public S3FileStore(IAmazonS3 client, S3Options options, string spoolPath, TimeProvider time, ILogger<S3FileStore> logger)
     {
         (Options, SpoolPath, _time, _logger) = (options, spoolPath, time, logger);
         Bucket = new(client, options.Bucket, options.Prefix, options.Timeout);
@@ -51,7 +51,7 @@ internal sealed partial class S3FileStore : IFileStore
         _trimmer = new(this, _live, time, RetentionClock.OfThisMachine(time, logger));
     }
 
-    public FileStoreOptions Options { get; }
+    public S3Options Options { get; }
 
     public string SpoolPath { get; }
 

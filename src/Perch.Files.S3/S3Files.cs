@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
 using Amazon.S3.Model;
-using Perch.Protocols.Files.Disk;
+using Perch.Files.Disk;
 using Perch.Wire;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>The whole files of a bucket, and what is known of them.</summary>
 /// <remarks>

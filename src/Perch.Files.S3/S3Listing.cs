@@ -1,7 +1,7 @@
 using Amazon.S3.Model;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>One page of names in their order, which is S3's. A listing of S3 has no metadata: each file is asked for, several at a time.</summary>
 internal sealed class S3Listing(S3Bucket bucket, S3Files files, string prefix, int limit)

@@ -1,6 +1,6 @@
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>Lets one at a time do what takes several requests to a name. Other names go on.</summary>
 internal sealed class S3NameLocks

@@ -1,7 +1,7 @@
 using System.Buffers;
-using Perch.Protocols.Files.Disk;
+using Perch.Files.Disk;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// The bytes of one upload on their way to S3: hashed as they come, gathered in the spool, and sent in parts, several at a time. What is

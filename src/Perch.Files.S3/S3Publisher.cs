@@ -2,7 +2,7 @@ using Amazon.S3.Model;
 using Microsoft.Extensions.Logging;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>Gives names to whole uploads, and takes away files and unfinished uploads with all that belongs to them.</summary>
 internal sealed partial class S3Publisher(S3Bucket bucket, S3Files files, S3Checkpoints checkpoints, S3ConditionProbe conditions, S3Totals totals, ILogger logger)

@@ -6,7 +6,7 @@ using Amazon.Runtime;
 using Amazon.S3;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>From the operator's keys to the SDK's client.</summary>
 internal static class S3Settings
@@ -21,7 +21,7 @@ internal static class S3Settings
     private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(1);
 
     /// <summary>What is wrong with the keys of an S3 store. No fault says a secret.</summary>
-    public static IEnumerable<ValidationResult> Faults(FileStoreOptions options)
+    public static IEnumerable<ValidationResult> Faults(S3Options options)
     {
         if (options.Bucket.Length == 0) yield return Fault("is empty, which the store S3 needs: the name of a bucket that is there", nameof(options.Bucket));
         else if (options.Bucket.Length > 255 || options.Bucket.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('.' or '-' or '_')))
@@ -37,7 +37,7 @@ internal static class S3Settings
         if (options.SessionToken.Length > 0 && options.AccessKey.Length == 0) yield return Fault("goes with AccessKey and SecretKey: write them too", nameof(options.SessionToken));
     }
 
-    public static AmazonS3Client CreateClient(FileStoreOptions options)
+    public static AmazonS3Client CreateClient(S3Options options)
     {
         var config = new AmazonS3Config
         {

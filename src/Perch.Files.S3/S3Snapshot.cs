@@ -1,7 +1,7 @@
 using Amazon.S3.Model;
 using Microsoft.Win32.SafeHandles;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// An object as it was when it was opened. Its bytes come from the answer to that request; where a read is elsewhere, or that answer

@@ -1,7 +1,7 @@
 using Microsoft.Win32.SafeHandles;
-using Perch.Protocols.Files.Disk;
+using Perch.Linux;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// Where the bytes of one upload wait for S3: a file without a name, so that nothing stays of it after the process. It has a slot for

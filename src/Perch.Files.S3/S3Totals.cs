@@ -1,10 +1,10 @@
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// What the bucket holds: counted now and then, and kept up with what this process does in between. What other processes do is known
 /// only from the next count on, so limits of the whole store are kept as well as that.
 /// </summary>
-internal sealed class S3Totals(FileStoreOptions options, TimeProvider time)
+internal sealed class S3Totals(S3Options options, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private readonly ReachedLimits _limits = new(time);

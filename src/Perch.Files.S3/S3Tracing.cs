@@ -4,7 +4,7 @@ using Amazon.Runtime.Telemetry;
 using Amazon.Runtime.Telemetry.Tracing;
 using Perch.Diagnostics;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// Spans of the S3 client in the <see cref="ActivitySource"/> <c>Perch.S3</c>: one per request, as a child of the span that called it.

@@ -1,7 +1,7 @@
-using Perch.Protocols.Retention;
+using Perch.Stores;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>Takes away what was abandoned, and counts what is there.</summary>
 internal sealed class S3Trimmer(S3FileStore store, S3Uploads live, TimeProvider time, RetentionClock retention)

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>
 /// One uploader at work. Beside it, others may ask how much is durable, or take the upload over; all of them take turns.

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>The uploads that this process has on their way.</summary>
 internal sealed class S3Uploads

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>Reads all that is under the prefix and tells what it is. Changes nothing; servers may use the store meanwhile.</summary>
 internal sealed class S3Verifier(S3Bucket bucket, S3Files files, S3Checkpoints checkpoints)

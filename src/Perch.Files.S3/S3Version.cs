@@ -1,6 +1,6 @@
 using Amazon.S3.Model;
 
-namespace Perch.Protocols.Files.S3;
+namespace Perch.Files.S3;
 
 /// <summary>Which of the objects that have had a key one is.</summary>
 /// <param name="ETag">Of its bytes.</param>

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using Perch.Diagnostics;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>A store that counts the descriptors of its transfers, and refuses a transfer if too few are left.</summary>
 internal sealed class BudgetedFileStore(IFileStore inner, IDescriptorBudget descriptors) : IFileStore

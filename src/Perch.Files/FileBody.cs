@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Perch.Wire;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>The bytes of an upload as they come: exactly so many, whatever becomes of them, or all until the stream's end.</summary>
 /// <param name="input">

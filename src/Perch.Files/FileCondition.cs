@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>
 /// The condition of a change (RFC 9110, section 13.1). The store evaluates it against the file that has the name at the moment of

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>The state of the limits of a store.</summary>
 /// <param name="Reached">The limit that is reached, or was in the last minute; null if none. Uploads are refused or idle ones dropped for it.</param>

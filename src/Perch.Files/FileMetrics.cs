@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
-using Perch.Protocols.Retention;
+using Perch.Stores;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>The instruments of the file store, in the meter <c>Perch</c>. No label has a file's name.</summary>
 internal sealed class FileMetrics : IDisposable

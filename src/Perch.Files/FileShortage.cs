@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>A limit that the unfinished uploads of the store have reached: dropping idle ones makes room.</summary>
 /// <param name="Bytes">Bytes that are missing; 0 if the number of uploads is at its limit.</param>

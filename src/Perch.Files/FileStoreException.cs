@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>The store did not do what was asked of it.</summary>
 /// <param name="code">What a peer is told: one of the codes of the README.</param>

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>
 /// Keeps the store open: tries once a second while it cannot be used, looks after it now and then while it can, and deletes

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>A set of entity tags: the SHA-256 of files, or <c>*</c>, which every file matches.</summary>
 /// <param name="IsAny"><c>*</c>.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>How answers say what a file is.</summary>
 internal static class FileText

@@ -1,6 +1,6 @@
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>What an uploader says before the bytes.</summary>
 internal sealed record FileUploadRequest(FileName Name)

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>Files by name: <c>PUT</c>, <c>GET</c>, <c>STAT</c>, <c>LIST</c>, <c>DELETE</c>; pipelined, answered in order.</summary>
 internal sealed class FilesHandler : ConnectionHandler

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>Files can be stored; degraded while a limit of the store is reached.</summary>
 internal sealed class FilesHealthCheck(FileStoreService files) : IHealthCheck

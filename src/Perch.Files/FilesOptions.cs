@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>Options of <c>files</c>.</summary>
 internal sealed class FilesOptions

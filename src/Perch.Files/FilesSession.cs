@@ -9,7 +9,7 @@ using Perch.Transport;
 using Perch.Wire;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>
 /// One connection of <c>files</c>: a command at a time, its answer behind that of the one before. What cannot be understood

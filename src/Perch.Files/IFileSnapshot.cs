@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>A file as it was when it was opened, whatever becomes of its name.</summary>
 internal interface IFileSnapshot : IAsyncDisposable

@@ -1,6 +1,6 @@
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>
 /// Where files are kept. A file is visible only when it is whole and its hash was right, and stays as it was for who reads it

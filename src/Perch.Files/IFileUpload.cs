@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>
 /// One upload on its way. One member is called at a time, but for appends. Disposed before it is completed or aborted it stays as an

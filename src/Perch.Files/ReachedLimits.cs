@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>Remembers the limit that a store reached last, for the readiness. For any thread.</summary>
 internal sealed class ReachedLimits(TimeProvider time)

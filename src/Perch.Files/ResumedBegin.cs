@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>
 /// Resumes an upload. The store may have to read its bytes first, which takes long; that ends with the connection, which is watched in the

@@ -1,6 +1,6 @@
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>A whole file of the store.</summary>
 /// <param name="Name">Its name.</param>

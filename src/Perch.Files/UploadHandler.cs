@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>Stores all bytes of a connection, to the peer's half-close, as one file under a name of the server's.</summary>
 internal sealed class UploadHandler : ConnectionHandler

@@ -7,10 +7,10 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
 using Perch.Diagnostics;
-using Perch.Protocols.Once;
+using Perch.Messages;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>One connection of <c>upload</c>. What does not come to its end is dropped: nobody knows its name.</summary>
 internal sealed partial class UploadSession(ConnectionContext connection, UploadOptions options, FileStoreService files, TimeProvider time, ILogger logger)

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
-namespace Perch.Protocols.Files;
+namespace Perch.Files;
 
 /// <summary>The peer that unfinished uploads are counted for: an IPv4 address, the first 64 bits of an IPv6 one, or all Unix sockets together.</summary>
 [StructLayout(LayoutKind.Auto)]

@@ -2,13 +2,13 @@ using System.ComponentModel;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace Perch.Transport.Native;
+namespace Perch.Linux;
 
 /// <summary>
 /// One epoll(7) instance and its array of events. struct epoll_event is packed on x64 (12 bytes) and on no other
 /// architecture (16 bytes, the data at 8), so its fields are read by their offsets.
 /// </summary>
-internal sealed unsafe class Epoll : IDisposable
+public sealed unsafe class Epoll : IDisposable
 {
     public const uint Readable = 0x001;
     public const uint Urgent = 0x002;

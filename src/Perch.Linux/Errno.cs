@@ -1,7 +1,7 @@
-namespace Perch.Transport.Native;
+namespace Perch.Linux;
 
 /// <summary>Numbers of errno(3), as Linux has them on x64 and arm64.</summary>
-internal static class Errno
+public static class Errno
 {
     public const int NotPermitted = 1;
     public const int Interrupted = 4;

@@ -1,11 +1,11 @@
 using System.Runtime.InteropServices;
 
-namespace Perch.Transport.Native;
+namespace Perch.Linux;
 
 /// <summary>
 /// Keeps a handle open while its descriptor's number is in use: after a close the number may belong to another file at once.
 /// </summary>
-internal readonly ref struct HandleLease
+public readonly ref struct HandleLease
 {
     private readonly SafeHandle _handle;
 

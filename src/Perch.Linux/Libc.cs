@@ -2,14 +2,14 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace Perch.Transport.Native;
+namespace Perch.Linux;
 
 /// <summary>
 /// The system calls of the transport, with the numbers of Linux on x64 and arm64 (asm-generic, the same with glibc and musl).
 /// Calls on sockets that never block leave the collector waiting (<see cref="SuppressGCTransitionAttribute"/>): their errno is
 /// read at once by <see cref="Marshal.GetLastSystemError"/>. Those that may sleep or touch a disk do not.
 /// </summary>
-internal static unsafe partial class Libc
+public static unsafe partial class Libc
 {
     public const int NoSignal = 0x4000;
     public const int NonBlocking = 0x800;

@@ -1,14 +1,14 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
-namespace Perch.Datagrams;
+namespace Perch.Linux;
 
 /// <summary>
 /// recvmmsg(2), sendmmsg(2) and sendmsg(2). The layouts are those of 64-bit Linux, the same on x64 and arm64 and with glibc
 /// and musl: sizes are 8 bytes, and what musl calls padding is zero. The handle stays open during each call: after a close its number
 /// may belong to another socket at once.
 /// </summary>
-internal static unsafe partial class NativeDatagrams
+public static unsafe partial class NativeDatagrams
 {
     public const int DontWait = 0x40;
     public const int WaitForOne = 0x10000;

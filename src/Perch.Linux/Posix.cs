@@ -1,13 +1,13 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Linux;
 
 /// <summary>
 /// The calls of Linux that the framework lacks: those that name a file by an open folder, so that no link between the root and
 /// the file can lead elsewhere, and those that make names durable.
 /// </summary>
-internal static partial class Posix
+public static partial class Posix
 {
     public const int ENOENT = 2, ENXIO = 6, EWOULDBLOCK = 11, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENOSPC = 28, ELOOP = 40, ENOTEMPTY = 39, EDQUOT = 122;
 
@@ -95,21 +95,8 @@ internal static partial class Posix
     /// <returns>The inode of the file that an absolute path names; 0 if there is none, or it cannot be seen.</returns>
     public static ulong InodeOf(string path) => Stat(CurrentFolder, path, 0, out var status) == 0 ? status.Inode : 0;
 
-    /// <summary>An error as the store tells it.</summary>
-    public static FileStoreException Error(int errno, string what)
-    {
-        var detail = $"{what}: {Marshal.GetPInvokeErrorMessage(errno)}";
-        return errno is ENOSPC or EDQUOT ? FileStoreException.Full(detail) : FileStoreException.Unavailable(detail);
-    }
-
-    public static FileStoreException Error(IOException exception, string what) =>
-        // The framework gives the number of the system as it is.
-        exception.HResult is ENOSPC or EDQUOT
-            ? FileStoreException.Full($"{what}: {exception.Message}", exception)
-            : FileStoreException.Unavailable($"{what}: {exception.Message}", exception);
-
     /// <summary>Flags of open(2), by the names of asm/fcntl.h: O_DIRECTORY, O_NOFOLLOW, O_DIRECT.</summary>
-    internal sealed record OpenFlags(int Folder, int NoFollow, int Direct)
+    public sealed record OpenFlags(int Folder, int NoFollow, int Direct)
     {
         public static OpenFlags Of(Architecture architecture) =>
             architecture is Architecture.Arm or Architecture.Arm64 ? new(0x4000, 0x8000, 0x10000) : new(0x10000, 0x20000, 0x4000);
@@ -125,7 +112,7 @@ internal static partial class Posix
 
     /// <summary><c>struct statx</c>, the same on every architecture (statx(2)).</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
-    internal struct FileStatusBlock
+    public struct FileStatusBlock
     {
         [FieldOffset(28)]
         private readonly ushort _mode;

@@ -1,12 +1,12 @@
 using System.Net;
 
-namespace Perch.Transport.Native;
+namespace Perch.Linux;
 
 /// <summary>
 /// Where a connection comes from: an IPv4 address as a value, since few ask, and the end point from when it is first asked for.
 /// A mutable struct: kept in a field, never copied once it was asked.
 /// </summary>
-internal struct RemoteName
+public struct RemoteName
 {
     private readonly uint _address;
     private readonly ushort _port;

@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Net;
 
-namespace Perch.Transport.Native;
+namespace Perch.Linux;
 
 /// <summary>struct sockaddr_in and sockaddr_in6: the family in the machine's byte order, port and address in the network's.</summary>
-internal static unsafe class SocketName
+public static unsafe class SocketName
 {
     public const int MaxLength = 128;
 

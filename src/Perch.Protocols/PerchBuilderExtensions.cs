@@ -1,29 +1,19 @@
-using Microsoft.Extensions.DependencyInjection;
 using Perch.Protocols.Bytes;
 using Perch.Protocols.Chargen;
 using Perch.Protocols.Daytime;
 using Perch.Protocols.Discard;
 using Perch.Protocols.Echo;
-using Perch.Protocols.Files;
 using Perch.Protocols.Hello;
-using Perch.Protocols.Record;
 using Perch.Protocols.Reply;
-using Perch.Protocols.Tftp;
 
 namespace Perch.Protocols;
 
-/// <summary>Adds the protocols that come with Perch.</summary>
+/// <summary>Adds the protocols that need nothing but a connection or a datagram.</summary>
 public static class PerchBuilderExtensions
 {
-    /// <summary>Registers every built-in protocol under its own name; an endpoint of the configuration puts one on a port.</summary>
-    public static PerchBuilder AddBuiltInProtocols(this PerchBuilder builder)
-    {
-        // First, so that it sees the data before a store is opened.
-        builder.Services.AddHostedService<DataModesCheck>();
-        return builder
-            .AddRecords()
-            .AddFiles()
-            .AddTftp()
+    /// <summary>Registers every protocol of this assembly under its own name; an endpoint of the configuration puts one on a port.</summary>
+    public static PerchBuilder AddBuiltInProtocols(this PerchBuilder builder) =>
+        builder
             .AddProtocol<EchoHandler, EchoOptions>("echo")
             .AddProtocol<EchoConversationHandler, EchoOptions>("echo-conversation")
             .AddProtocol<EchoBlockingHandler, EchoBlockingOptions>("echo-blocking")
@@ -34,5 +24,4 @@ public static class PerchBuilderExtensions
             .AddProtocol<DiscardHandler, DiscardOptions>("discard")
             .AddProtocol<DaytimeHandler, DaytimeOptions>("daytime")
             .AddProtocol<ChargenHandler>("chargen");
-    }
 }

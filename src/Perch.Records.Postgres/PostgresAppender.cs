@@ -1,7 +1,7 @@
 using Npgsql;
 using NpgsqlTypes;
 
-namespace Perch.Protocols.Record.Postgres;
+namespace Perch.Records.Postgres;
 
 /// <summary>
 /// Stores one group of batches in one transaction, however often it is tried: its id is stored in the transaction, and the

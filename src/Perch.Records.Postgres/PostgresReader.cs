@@ -2,7 +2,7 @@ using System.Data;
 using System.Runtime.CompilerServices;
 using Npgsql;
 
-namespace Perch.Protocols.Record.Postgres;
+namespace Perch.Records.Postgres;
 
 /// <summary>Reads in pages, beside the writers. A page holds a connection only while it is read, however slow the one who asked is.</summary>
 internal sealed class PostgresReader(NpgsqlDataSource source, TimeSpan sinceSlack)

@@ -1,12 +1,12 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using Perch.Protocols.Retention;
+using Perch.Stores;
 using Polly;
 using Polly.Retry;
 using Polly.Timeout;
 
-namespace Perch.Protocols.Record.Postgres;
+namespace Perch.Records.Postgres;
 
 /// <summary>
 /// Records in PostgreSQL, which several processes may share. A record is stored when its transaction is committed with
@@ -21,7 +21,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
 
-    private readonly RecordsOptions _options;
+    private readonly PostgresOptions _options;
     private readonly ILogger<PostgresRecordStore> _logger;
     private readonly string _server;
     private readonly NpgsqlDataSource _source;
@@ -30,7 +30,7 @@ internal sealed partial class PostgresRecordStore : IRecordStore
     private readonly ResiliencePipeline _retry;
 
     /// <summary>Nothing is connected to yet.</summary>
-    public PostgresRecordStore(RecordsOptions options, TimeProvider time, ILogger<PostgresRecordStore> logger)
+    public PostgresRecordStore(PostgresOptions options, TimeProvider time, ILogger<PostgresRecordStore> logger)
     {
         (_options, _logger, _server) = (options, logger, PostgresSource.Describe(options.ConnectionString));
         _source = PostgresSource.Create(options);

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace Perch.Protocols.Record.Postgres;
+namespace Perch.Records.Postgres;
 
 /// <summary>
 /// The tables and functions, made in the first schema of the connection's search path. The version is in <c>perch_state</c>.

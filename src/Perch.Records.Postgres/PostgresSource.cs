@@ -1,7 +1,7 @@
 using System.Globalization;
 using Npgsql;
 
-namespace Perch.Protocols.Record.Postgres;
+namespace Perch.Records.Postgres;
 
 /// <summary>Where the database is, and how connections to it are used.</summary>
 internal static class PostgresSource
@@ -39,7 +39,7 @@ internal static class PostgresSource
         return string.Create(CultureInfo.InvariantCulture, $"PostgreSQL {given.Host}:{given.Port}/{given.Database ?? given.Username}");
     }
 
-    public static NpgsqlDataSource Create(RecordsOptions options)
+    public static NpgsqlDataSource Create(PostgresOptions options)
     {
         var settings = new NpgsqlConnectionStringBuilder(options.ConnectionString)
         {

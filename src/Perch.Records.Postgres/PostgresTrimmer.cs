@@ -1,10 +1,10 @@
 using Npgsql;
-using Perch.Protocols.Retention;
+using Perch.Stores;
 
-namespace Perch.Protocols.Record.Postgres;
+namespace Perch.Records.Postgres;
 
 /// <summary>One step of retention, by one process at a time.</summary>
-internal sealed class PostgresTrimmer(RecordsOptions options, RetentionClock retention)
+internal sealed class PostgresTrimmer(PostgresOptions options, RetentionClock retention)
 {
     /// <summary>"Prch" and a number.</summary>
     private const long Lock = 0x5072_6368_0000_0002;

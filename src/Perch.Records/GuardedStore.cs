@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>The store, and whether it works. While it fails, records are refused at once and it is tried once a second.</summary>
 internal sealed partial class GuardedStore(IRecordStore store, RecordMetrics metrics, TimeProvider time, ILogger logger) : IDisposable

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>Where records are kept. Appends come from the <see cref="RecordWriter"/>; reads may come beside them.</summary>
 internal interface IRecordStore : IAsyncDisposable

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>Writes acknowledgements and refusals.</summary>
 internal sealed class RecordAck

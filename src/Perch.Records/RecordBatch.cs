@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 using Perch.Diagnostics;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>
 /// What one read brought on one connection, or the part of it that fills a batch, on its way to the store and back as an

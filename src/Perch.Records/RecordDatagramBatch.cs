@@ -1,7 +1,7 @@
 using System.Buffers;
 using Perch.Datagrams;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>What one receive has brought from whichever peers, with the way back to each.</summary>
 internal sealed class RecordDatagramBatch(IDatagramEndpoint from) : RecordBatch(from.Name, "udp")

@@ -3,7 +3,7 @@ using System.Threading.Channels;
 using Perch.Datagrams;
 using Perch.Wire.Framings;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>
 /// Records over UDP: each datagram is one, and what one receive has brought is one batch. The answer, where there is one,

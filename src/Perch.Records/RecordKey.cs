@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Runtime.InteropServices;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>
 /// The key that a sender may put before a message: <c>@&lt;sender&gt;/&lt;sequence&gt; </c>. The sender is 1 to 64

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Perch.Diagnostics;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>
 /// One queue and its commits, one after the other, each with everything that has come while the last one was on its way

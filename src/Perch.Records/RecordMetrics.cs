@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
-using Perch.Protocols.Retention;
+using Perch.Stores;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>The instruments of the record store, in the meter <c>Perch</c>.</summary>
 internal sealed class RecordMetrics : IDisposable

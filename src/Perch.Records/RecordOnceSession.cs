@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
 using Perch.Diagnostics;
-using Perch.Protocols.Once;
+using Perch.Messages;
 using Perch.Wire;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>One connection of an endpoint with <c>Once</c>: one message, which is stored and answered.</summary>
 internal sealed partial class RecordOnceSession(

@@ -3,7 +3,7 @@ using System.Text;
 using Perch.Messages;
 using Perch.Wire.Framings;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>Options of <c>record</c>. A message is at most 1 MiB by default.</summary>
 internal sealed class RecordOptions : MessageOptions, IValidatableObject

@@ -1,6 +1,6 @@
 using System.Threading.Tasks.Sources;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>
 /// Batches on their way to the store, in the order of their arrival, bounded by records and by bytes. A batch counts from

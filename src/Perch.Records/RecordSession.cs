@@ -7,7 +7,7 @@ using Perch.Diagnostics;
 using Perch.Wire;
 using Perch.Wire.Framings;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>
 /// One connection: one loop reads and queues batches, the other awaits them in their order and answers. Reading waits when

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>The store cannot do what was asked of it now.</summary>
 /// <param name="code">What a sender is told: <c>unavailable</c>, <c>busy</c>, <c>full</c>, <c>read-only</c> or <c>corrupt</c>.</param>

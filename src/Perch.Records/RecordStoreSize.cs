@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>Measures the bytes that the store occupies, for the metric: at the start and then twice a minute.</summary>
 internal sealed class RecordStoreSize(IRecordStore store, RecordMetrics metrics, TimeProvider time)

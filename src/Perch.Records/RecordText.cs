@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>What a text column can hold of bytes that are not text.</summary>
 internal sealed class RecordText

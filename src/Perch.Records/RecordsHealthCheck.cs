@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>Records can be stored.</summary>
 internal sealed class RecordsHealthCheck(RecordWriter writer) : IHealthCheck

@@ -1,37 +1,17 @@
 using System.ComponentModel.DataAnnotations;
-using Perch.Protocols.Record.Postgres;
 
-namespace Perch.Protocols.Record;
-
-/// <summary>The kinds of store.</summary>
-internal enum RecordStoreKind
-{
-    /// <summary>A file of this machine, with nothing to install.</summary>
-    Sqlite,
-
-    /// <summary>A server that several processes share.</summary>
-    Postgres,
-}
+namespace Perch.Records;
 
 /// <summary>The store of all <c>record</c> endpoints: <c>Perch:Records</c>. A change takes effect at the next start.</summary>
-internal sealed class RecordsOptions : IValidatableObject
+internal class RecordsOptions
 {
-    /// <summary>Which store. Default Sqlite.</summary>
-    public RecordStoreKind Store { get; set; } = RecordStoreKind.Sqlite;
+    /// <summary>The name of the store, in any case. Default <c>Sqlite</c>.</summary>
+    [Required]
+    public string Store { get; set; } = "Sqlite";
 
     /// <summary>The file of a SQLite store, relative to the content root. Default <c>data/records.db</c>.</summary>
     [Required]
     public string Path { get; set; } = "data/records.db";
-
-    /// <summary>
-    /// The database of a PostgreSQL store, such as <c>Host=db;Database=perch;Username=perch;Password=...</c> (Npgsql's
-    /// keys). The password may stand in PGPASSWORD or in the file that PGPASSFILE names instead. Default empty.
-    /// </summary>
-    public string ConnectionString { get; set; } = "";
-
-    /// <summary>How many transactions of a PostgreSQL store run at once, each on its own connection. Default 4.</summary>
-    [Range(1, 64)]
-    public int Writers { get; set; } = 4;
 
     /// <summary>Most records that wait to be stored; while there are so many, sockets are not read. Default 100,000.</summary>
     [Range(1, 10_000_000)]
@@ -63,13 +43,6 @@ internal sealed class RecordsOptions : IValidatableObject
 
     /// <summary>What is deleted by itself.</summary>
     public RetentionOptions Retention { get; set; } = new();
-
-    /// <inheritdoc/>
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
-    {
-        if (Store == RecordStoreKind.Postgres && PostgresSource.Fault(ConnectionString) is { } fault)
-            yield return new($"{fault}, which the store Postgres needs: such as Host=db;Database=perch;Username=perch", [nameof(ConnectionString)]);
-    }
 }
 
 /// <summary>Retention by age and by count; both off by default.</summary>

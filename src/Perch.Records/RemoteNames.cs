@@ -1,6 +1,6 @@
 using Perch.Datagrams;
 
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>The texts of peers, so that one that sends often is written once. Forged peers push others out, and nothing grows.</summary>
 internal sealed class RemoteNames

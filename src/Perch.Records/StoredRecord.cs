@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Record;
+namespace Perch.Records;
 
 /// <summary>One row of the table <c>logs</c>.</summary>
 /// <param name="Id">Ascending in the order of commits; never used again.</param>

@@ -1,15 +1,16 @@
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-using Perch.Protocols.Files;
-using Perch.Protocols.Record;
+using Perch.Files.Disk;
+using Perch.Files.S3;
+using Perch.Records;
+using Perch.Records.Sqlite;
+using Perch.Stores;
 
-namespace Perch.Protocols;
+namespace Perch.Server;
 
 /// <summary>
 /// Reports at the start the data that an earlier version created with the rights of the umask. The rights are not changed: another program
 /// may need them. Runs before the stores create anything.
 /// </summary>
-internal sealed partial class DataModesCheck(RecordsOptions records, FileStoreOptions files, IHostEnvironment environment, ILogger<DataModesCheck> logger) : IHostedLifecycleService
+internal sealed partial class DataModesCheck(RecordsOptions records, S3Options files, IHostEnvironment environment, ILogger<DataModesCheck> logger) : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
@@ -31,17 +32,18 @@ internal sealed partial class DataModesCheck(RecordsOptions records, FileStoreOp
 
     private IEnumerable<string> Paths()
     {
-        if (records.Store == RecordStoreKind.Sqlite)
+        if (SqliteRecordStore.StoreName.Equals(records.Store, StringComparison.OrdinalIgnoreCase))
         {
             var database = Full(records.Path);
             foreach (var folder in Above(database)) yield return folder;
             foreach (var suffix in (string[])["", "-wal", "-shm", "-lock"]) yield return database + suffix;
         }
 
-        var store = Full(files.Store == FileStoreKind.S3 ? files.Spool : files.Path);
+        var isDisk = DiskFileStore.StoreName.Equals(files.Store, StringComparison.OrdinalIgnoreCase);
+        var store = Full(isDisk ? files.Path : files.Spool);
         foreach (var folder in Above(store)) yield return folder;
         yield return store;
-        if (files.Store == FileStoreKind.Disk) yield return Path.Combine(store, ".perch");
+        if (isDisk) yield return Path.Combine(store, ".perch");
     }
 
     /// <summary>The folders between the content root and a path, such as <c>data</c>. Those outside belong to the operator.</summary>

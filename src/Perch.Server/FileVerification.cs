@@ -1,4 +1,4 @@
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire;
 
 namespace Perch.Server;

@@ -1,5 +1,5 @@
-using Perch.Protocols.Record;
-using Perch.Protocols.Record.Sqlite;
+using Perch.Records;
+using Perch.Records.Sqlite;
 
 namespace Perch.Server;
 
@@ -9,7 +9,7 @@ internal static class RecordBackup
     public static async Task<int> RunAsync(IServiceProvider services, string target)
     {
         var options = services.GetRequiredService<RecordsOptions>();
-        if (options.Store != RecordStoreKind.Sqlite)
+        if (!SqliteRecordStore.StoreName.Equals(options.Store, StringComparison.OrdinalIgnoreCase))
         {
             await Console.Error.WriteLineAsync("perch-server: --backup copies a SQLite database. The records are in PostgreSQL: use pg_dump.");
             return ExitCode.Misconfigured;

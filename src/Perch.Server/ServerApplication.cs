@@ -1,8 +1,13 @@
+using Perch.Files;
+using Perch.Files.S3;
 using Perch.Protocols;
+using Perch.Records;
+using Perch.Records.Postgres;
 using Perch.Server.Admin;
 using Perch.Server.Configuration;
 using Perch.Server.Logging;
 using Perch.Server.Telemetry;
+using Perch.Tftp;
 using Serilog.Core;
 using Serilog.Formatting;
 
@@ -40,7 +45,10 @@ internal static class ServerApplication
             kestrel.LimitAdminConnections();
         });
         builder.Services.AddRoutingCore();
-        var perch = builder.Services.AddPerch(builder.Configuration).AddBuiltInProtocols();
+        var perch = builder.Services.AddPerch(builder.Configuration);
+        // First, so that it sees the data before a store is opened.
+        builder.Services.AddHostedService<DataModesCheck>();
+        perch.AddBuiltInProtocols().AddRecords().AddPostgresRecords().AddFiles().AddS3Files().AddTftp();
         builder.Services.AddConfigurationRules();
         builder.Services.AddAdminConnections(builder.Configuration);
         builder.Services.AddSingleton<AdminAccess>().AddSingleton<RecordStream>();

@@ -1,8 +1,8 @@
 using System.Buffers;
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>
 /// The DATA packets of a file that is read, made one after the other and kept until they are acknowledged: a ring of one

@@ -1,8 +1,8 @@
 using Perch.Datagrams;
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>Decides about requests: what they may, whether there is room, and which file they are for.</summary>
 internal sealed class TftpDesk(TftpOptions options, FileStoreService files, FileStoreOptions limits, TimeProvider time)

@@ -1,7 +1,7 @@
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>A request or a transfer is refused: what the peer is told, and what is counted.</summary>
 /// <param name="code">For the peer's program.</param>

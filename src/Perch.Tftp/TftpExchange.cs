@@ -4,7 +4,7 @@ using Perch.Datagrams;
 using Perch.Wire;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>What a wait for the peer has brought.</summary>
 internal enum TftpHeard

@@ -2,11 +2,11 @@ using System.Buffers;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Perch.Datagrams;
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>
 /// TFTP (RFC 1350, 2347, 2348, 2349, 7440) over the file store. Here requests come in and are refused or granted; each that

@@ -1,8 +1,8 @@
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire.Files;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>A request that was granted: its place in the table, and the file that it is for. Disposed when it is done, whatever became of it.</summary>
 internal sealed class TftpJob(TftpTransfer transfer, TftpRequest request, FileName name) : IAsyncDisposable

@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
-using Perch.Protocols.Files;
+using Perch.Files;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>The instruments of TFTP, in the meter <c>Perch</c>. No label has an address or a file's name.</summary>
 internal sealed class TftpMetrics : IDisposable

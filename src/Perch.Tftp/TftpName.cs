@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>Maps the name of a request to the name of a file, as TFTP servers on a file system do.</summary>
 /// <remarks>

@@ -3,7 +3,7 @@ using System.Net;
 using Perch.Wire.Files;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>Options of <c>tftp</c>.</summary>
 internal sealed class TftpOptions : IValidatableObject

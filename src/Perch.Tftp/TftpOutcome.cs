@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>How a request or its transfer ended: the label <c>outcome</c> of <c>perch.tftp.transfers</c>, there in kebab case.</summary>
 internal enum TftpOutcome

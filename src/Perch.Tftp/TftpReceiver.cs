@@ -1,9 +1,9 @@
 using System.Buffers;
 using Perch.Diagnostics;
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>
 /// The side that receives a file. Blocks are taken in order; the window's last one is acknowledged, a gap at once with the

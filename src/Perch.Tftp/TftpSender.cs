@@ -1,7 +1,7 @@
 using System.Buffers;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>
 /// The side that sends a file: a window of blocks, then the wait for an acknowledgement (RFC 1350; RFC 7440, where a window of 1 is

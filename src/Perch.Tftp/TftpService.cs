@@ -1,11 +1,11 @@
 using Microsoft.Extensions.Logging;
 using Perch.Connections;
 using Perch.Datagrams;
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>Runs transfers from the agreement on options to their outcome, which is told to the peer, the log and the metrics.</summary>
 internal sealed partial class TftpService(TftpOptions options, FileStoreService files, TftpMetrics metrics, TimeProvider time, ILogger logger)

@@ -1,6 +1,6 @@
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>What the two sides have agreed on.</summary>
 /// <param name="BlockSize">Bytes of a block.</param>

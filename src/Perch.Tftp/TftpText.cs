@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>What peers are told in words. Nothing of it names a path, or repeats what a peer sent.</summary>
 internal static class TftpText

@@ -1,6 +1,6 @@
 using Perch.Datagrams;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>One request that is being served, as the table of transfers knows it.</summary>
 internal sealed class TftpTransfer(TftpTransfers table, PeerAddress peer, (ulong, ulong) source, ReadOnlyMemory<byte> request, TimeProvider time) : IDisposable

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Perch.Datagrams;
 
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>
 /// The transfers of one endpoint, by peer, and their caps. Requests can be forged, so those whose peer has not answered yet give way:

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Tftp;
+namespace Perch.Tftp;
 
 /// <summary>Why a wait for the peer ended without a datagram.</summary>
 internal enum TftpSignal

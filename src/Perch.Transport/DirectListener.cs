@@ -6,9 +6,9 @@ using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
+using Perch.Linux;
 using Perch.Transport.Connections;
 using Perch.Transport.Loops;
-using Perch.Transport.Native;
 
 namespace Perch.Transport;
 

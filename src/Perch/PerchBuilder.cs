@@ -52,7 +52,8 @@ public sealed class PerchBuilder
 
     /// <summary>
     /// Registers a section under <c>Perch</c> that several protocols share. It is read and checked as strictly as the
-    /// rest; the options are a singleton that is read at the start, so a change takes effect at the next one.
+    /// rest; the options are a singleton that is read at the start, so a change takes effect at the next one. Several types can be
+    /// registered for one section: a key that one of them knows is no fault for the others.
     /// </summary>
     /// <typeparam name="TOptions">Settable properties with their defaults, checked by data annotations.</typeparam>
     /// <param name="name">The key under <c>Perch</c>.</param>
@@ -60,15 +61,28 @@ public sealed class PerchBuilder
         where TOptions : class, new()
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        Services.AddSingleton(new SectionDescriptor(name, typeof(TOptions)));
-        Services.AddSingleton(new RestartKey($"Perch:{name}"));
-        Services.AddSingleton(services => (TOptions)services.GetRequiredService<PerchConfigReader>().ReadSection(name));
+        var section = new SectionDescriptor(name, typeof(TOptions));
+        Services.AddSingleton(section);
+        if (!Services.Any(service => service.ImplementationInstance is RestartKey key && key.Prefix == $"Perch:{name}"))
+            Services.AddSingleton(new RestartKey($"Perch:{name}"));
+        Services.AddSingleton(services => (TOptions)services.GetRequiredService<PerchConfigReader>().ReadSection(section));
+        return this;
+    }
+
+    /// <summary>Registers a word that a key of a section can have. Any other value is a fault that lists the registered words.</summary>
+    /// <param name="section">The section's name under <c>Perch</c>.</param>
+    /// <param name="key">The key, a text of the section's options.</param>
+    /// <param name="word">The word, in any case.</param>
+    public PerchBuilder AddChoice(string section, string key, string word)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(word);
+        Services.AddSingleton(new SectionChoice(section, key, word));
         return this;
     }
 
     private static object CreateWithOptions<THandler>(IServiceProvider services)
         where THandler : class =>
-        ActivatorUtilities.CreateInstance<THandler>(services, services.GetRequiredService<EndpointScope>().Endpoint.Options);
+        ActivatorUtilities.CreateInstance<THandler>(services, services.GetRequiredService<EndpointScope>().Endpoint.Options.Value);
 
     private PerchBuilder Add(ProtocolDescriptor protocol)
     {

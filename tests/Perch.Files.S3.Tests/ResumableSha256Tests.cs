@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
-using Perch.Protocols.Files.S3;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.S3.Tests;
 
 public sealed class ResumableSha256Tests
 {

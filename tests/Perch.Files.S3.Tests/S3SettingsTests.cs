@@ -1,17 +1,15 @@
 using System.Reflection;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.S3;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.S3.Tests;
 
 public sealed class S3SettingsTests
 {
-    private static FileStoreOptions Good => new() { Store = FileStoreKind.S3, Bucket = "perch", ServiceUrl = "https://s3.example.org:9000" };
+    private static S3Options Good => new() { Store = S3Registration.StoreName, Bucket = "perch", ServiceUrl = "https://s3.example.org:9000" };
 
     [Fact]
     public void Faults_OfWhatIsRight_AreNone()
     {
-        foreach (var change in (Action<FileStoreOptions>[])[_ => { }, o => o.Prefix = "写真/a b/", o => (o.AccessKey, o.SecretKey) = ("a", "b"), o => o.ServiceUrl = "http://127.0.0.1:1/", o => (o.ServiceUrl, o.Region) = ("", "eu-central-1")])
+        foreach (var change in (Action<S3Options>[])[_ => { }, o => o.Prefix = "写真/a b/", o => (o.AccessKey, o.SecretKey) = ("a", "b"), o => o.ServiceUrl = "http://127.0.0.1:1/", o => (o.ServiceUrl, o.Region) = ("", "eu-central-1")])
         {
             var options = Good;
             change(options);
@@ -35,7 +33,7 @@ public sealed class S3SettingsTests
     [Fact]
     public void Faults_OfEachMistake_NameItsKey()
     {
-        foreach (var (key, change) in ((string, Action<FileStoreOptions>)[])
+        foreach (var (key, change) in ((string, Action<S3Options>)[])
         [
             ("Bucket", o => o.Bucket = ""), ("Bucket", o => o.Bucket = "a/b"), ("Bucket", o => o.Bucket = new('a', 256)),
             ("Prefix", o => o.Prefix = "a"), ("Prefix", o => o.Prefix = "/"), ("Prefix", o => o.Prefix = "../"), ("Prefix", o => o.Prefix = ".perch/"), ("Prefix", o => o.Prefix = string.Concat(Enumerable.Repeat("abcdefgh/", 31)) + new string('a', 254) + "/"),

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using Perch.Protocols.Files;
-using static Perch.Protocols.Files.Disk.DiskUpload;
+using Perch.Tests.Shared;
+using static Perch.Files.Disk.DiskUpload;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 /// <summary>Uploads whose whole parts pass the page cache, with several appends under way as <see cref="FileBody"/> has them.</summary>
 public sealed class DirectWriteTests : IDisposable

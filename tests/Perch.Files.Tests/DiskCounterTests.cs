@@ -1,9 +1,8 @@
 using System.Globalization;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.Disk;
-using Perch.Protocols.Tests.Record;
+using Perch.Files.Disk;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 /// <summary>The counters of a disk store equal what a scan of its folder finds. <c>PERCH_COUNTED_UPLOADS</c> sets the number of uploads (default 2,000).</summary>
 public sealed class DiskCounterTests : IDisposable

@@ -1,6 +1,6 @@
-using Perch.Protocols.Files;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 /// <summary>Links and other things that somebody planted in the store's folder lead nowhere.</summary>
 public sealed class DiskLinkTests : IDisposable

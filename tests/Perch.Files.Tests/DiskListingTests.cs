@@ -1,6 +1,7 @@
 using System.Text;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 public sealed class DiskListingTests : IDisposable
 {

@@ -1,7 +1,7 @@
-using Perch.Protocols.Files;
-using static Perch.Protocols.Files.Disk.DiskQuota;
+using Perch.Tests.Shared;
+using static Perch.Files.Disk.DiskQuota;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 public sealed class DiskQuotaTests : IDisposable
 {

@@ -1,10 +1,9 @@
 using System.Text;
 using Perch.Connections;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.Disk;
-using Perch.Protocols.Tests.Record;
+using Perch.Files.Disk;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 /// <summary>Resumed uploads whose bytes have to be read again first. The huge ones are sparse: to read one takes minutes.</summary>
 public sealed class DiskResumeTests : IDisposable
@@ -57,6 +56,7 @@ public sealed class DiskResumeTests : IDisposable
     {
         await using var store = await OpenWithHugeAsync(1);
         var first = store.BeginAsync(new(FileFolder.Name("huge0")) { Length = Huge, Offset = Huge - 1 }, default);
+        await Bounded.UntilAsync(() => store.Quota.Active == 1);
         await using var second = await store.BeginAsync(new(FileFolder.Name("huge0")) { Length = 4, Offset = 1 }, default);
         await first.RefusedAsync("superseded");
         await second.AppendAsync(new(new byte[3]));

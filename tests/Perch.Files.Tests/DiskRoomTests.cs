@@ -1,9 +1,8 @@
 using Microsoft.Extensions.Time.Testing;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.Disk;
-using Perch.Protocols.Tests.Record;
+using Perch.Files.Disk;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 /// <summary>Room that idle uploads make when a limit is reached.</summary>
 public sealed class DiskRoomTests : IDisposable

@@ -1,7 +1,7 @@
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.Disk;
+using Perch.Files.Disk;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 public sealed class DiskThreadsTests
 {

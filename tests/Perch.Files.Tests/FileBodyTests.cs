@@ -3,9 +3,9 @@ using System.Diagnostics.Metrics;
 using System.IO.Pipelines;
 using System.Threading.Channels;
 using Microsoft.Extensions.DependencyInjection;
-using Perch.Protocols.Files;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 public sealed class FileBodyTests : IDisposable
 {

@@ -8,11 +8,9 @@ using Microsoft.Extensions.Logging.Testing;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
-using Perch.Protocols.Files;
-using Perch.Protocols.Tests.Record;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 /// <summary>One <c>files</c> or <c>upload</c> endpoint as the host makes it, over a disk store in a folder of its own.</summary>
 internal sealed class FileHost : IAsyncDisposable
@@ -34,7 +32,7 @@ internal sealed class FileHost : IAsyncDisposable
         services.AddSingleton<IHostEnvironment>(new NoFiles());
         services.AddLogging(logging => logging.AddFakeLogging());
         services.AddSingleton(time ?? TimeProvider.System);
-        services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddBuiltInProtocols();
+        services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddAllProtocols();
         if (wrap is not null && services.Single(service => service.ServiceType == typeof(IFileStore)).ImplementationFactory is { } create)
             services.AddSingleton(provider => wrap((IFileStore)create(provider)));
         _services = services.BuildServiceProvider();

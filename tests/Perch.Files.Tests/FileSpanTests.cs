@@ -1,10 +1,8 @@
 using System.Diagnostics;
 using Perch.Diagnostics;
-using Perch.Protocols.Tests.Record;
-using Perch.Protocols.Tests.Tftp;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 public sealed class FileSpanTests : IDisposable
 {
@@ -41,25 +39,6 @@ public sealed class FileSpanTests : IDisposable
 
         var received = (long)$"PUT f {Bytes}\nQUIT\n".Length + Bytes;
         AssertStored(Single("files", "perch.bytes.received", received), "first_byte", "store");
-    }
-
-    [Fact]
-    public async Task Tftp_Write_IsASpanOfTheTransfer()
-    {
-        await using var host = await TftpHost.StartAsync("""{ "AllowWrite": true }""");
-        var port = host.EndPoint.Port;
-        using var peer = host.Connect();
-        await peer.WriteAllAsync("f", FileFolder.Bytes(Bytes));
-        await host.UntilEndedAsync("completed", "write");
-        await host.DrainAsync().Soon();
-
-        var span = Single("tftp", "client.port", peer.Local.Port);
-        Assert.Equal(("tftp", ActivityKind.Server, default), (span.DisplayName, span.Kind, span.ParentSpanId));
-        Assert.Equal(("udp", "127.0.0.1"), (span.GetTagItem("network.transport"), span.GetTagItem("client.address")));
-        // The endpoint's port, at which the client asked; the transfer has a port of its own.
-        Assert.Equal(port, span.GetTagItem("server.port"));
-        Assert.Equal("Completed", span.GetTagItem("perch.outcome"));
-        AssertStored(span, "store");
     }
 
     private static void AssertStored(Activity span, params string[] events)

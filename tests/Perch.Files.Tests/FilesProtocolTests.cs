@@ -1,9 +1,9 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
-using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 public sealed class FilesProtocolTests
 {
@@ -333,6 +333,6 @@ public sealed class FilesProtocolTests
         // Asked while the commands are on their way.
         for (var began = TimeProvider.System.GetTimestamp(); modified is null && TimeProvider.System.GetElapsedTime(began) < Bounded.Time;)
             modified = (await store.StatAsync(name)).File?.Modified;
-        return Perch.Protocols.Files.FileText.Time(modified!.Value);
+        return Perch.Files.FileText.Time(modified!.Value);
     }
 }

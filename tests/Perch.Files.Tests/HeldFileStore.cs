@@ -1,8 +1,7 @@
 using System.Buffers;
-using Perch.Protocols.Files;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 /// <summary>A store whose uploads wait before each append, and after they are published, until the test lets them go on.</summary>
 internal sealed class HeldFileStore(IFileStore inner) : IFileStore

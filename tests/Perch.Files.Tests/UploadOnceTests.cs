@@ -2,10 +2,9 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Configuration;
 using Perch.Connections;
-using Perch.Protocols.Files;
-using Perch.Protocols.Tests.Once;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 /// <summary>An upload whose end is a pause.</summary>
 public sealed class UploadOnceTests

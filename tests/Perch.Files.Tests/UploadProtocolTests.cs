@@ -2,9 +2,9 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Perch.Configuration;
 using Perch.Connections;
-using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Files.Tests;
 
 public sealed class UploadProtocolTests
 {

@@ -4,8 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Perch.Datagrams;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Files.Disk;
-using Perch.Transport.Native;
+using Perch.Linux;
 
 namespace Perch.FunctionalTests;
 

@@ -1,6 +1,6 @@
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>
 /// A store in memory that does as it is told: it fails, or holds what it was asked until the test lets it go on. Ids

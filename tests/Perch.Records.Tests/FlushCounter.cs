@@ -1,6 +1,6 @@
 using System.IO.Pipelines;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>Counts the flushes of a session, and what they flush; fails them when it is told to.</summary>
 internal sealed class FlushCounter(PipeWriter inner) : PipeWriter

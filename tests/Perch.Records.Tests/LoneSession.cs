@@ -1,10 +1,9 @@
 using System.IO.Pipelines;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
-using Perch.Protocols.Record;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>
 /// A session without a writer behind its queue: the test takes the batches and completes them. It runs within each

@@ -1,7 +1,7 @@
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 using Xunit.Abstractions;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>It looks at the whole process, so nothing runs beside it.</summary>
 [CollectionDefinition(nameof(RecordAllocationTests), DisableParallelization = true)]

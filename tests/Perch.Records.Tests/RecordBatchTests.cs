@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Text;
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 public sealed class RecordBatchTests
 {

@@ -7,10 +7,9 @@ using Microsoft.Extensions.Hosting;
 using Perch.Connections;
 using Perch.Datagrams;
 using Perch.Endpoints;
-using Perch.Protocols.Record;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>One <c>record</c> endpoint on a UDP socket of loopback, and the writer behind it, over a store of the test's.</summary>
 internal sealed class RecordDatagramHost : IAsyncDisposable

@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Time.Testing;
 using Perch.Datagrams;
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>Records that come as datagrams.</summary>
 public sealed class RecordDatagramTests

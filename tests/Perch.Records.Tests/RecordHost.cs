@@ -8,10 +8,9 @@ using Microsoft.Extensions.Logging.Testing;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
-using Perch.Protocols.Record;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>One <c>record</c> endpoint as the host makes it and the writer behind it, over a store of the test's.</summary>
 internal sealed class RecordHost : IAsyncDisposable

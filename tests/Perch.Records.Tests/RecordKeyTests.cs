@@ -1,7 +1,6 @@
 using System.Text;
-using Perch.Protocols.Record;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 public sealed class RecordKeyTests
 {

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 public sealed class RecordMetricsTests
 {

@@ -2,10 +2,9 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Configuration;
 using Perch.Connections;
-using Perch.Protocols.Record;
-using Perch.Protocols.Tests.Once;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>A connection that is one message.</summary>
 public sealed class RecordOnceTests

@@ -1,8 +1,9 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>What a sender sees while the store works.</summary>
 public sealed class RecordProtocolTests

@@ -1,6 +1,6 @@
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 public sealed class RecordQueueTests
 {

@@ -1,7 +1,7 @@
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 using Perch.Wire.Framings;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>How a session makes batches of what it reads, and answers out of what comes back.</summary>
 public sealed class RecordSessionTests

@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Perch.Diagnostics;
-using Perch.Protocols.Record;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 public sealed class RecordSpanTests : IDisposable
 {

@@ -1,8 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Records.Tests;
 
 /// <summary>The writer alone, with batches from no connection.</summary>
 public sealed class RecordWriterTests : IAsyncDisposable

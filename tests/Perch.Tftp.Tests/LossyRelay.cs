@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 /// <summary>
 /// A network between a client and a TFTP server that loses, doubles, delays and reorders, each way, by a seed. It knows TFTP as

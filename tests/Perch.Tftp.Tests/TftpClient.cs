@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 /// <summary>A whole client, to be used through a network that loses, doubles and reorders.</summary>
 internal sealed class TftpClient : IDisposable

@@ -11,12 +11,10 @@ using Perch.Connections;
 using Perch.Datagrams;
 using Perch.Diagnostics;
 using Perch.Endpoints;
-using Perch.Protocols.Files;
-using Perch.Protocols.Tests.Files;
-using Perch.Protocols.Tests.Record;
+using Perch.Files;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 /// <summary>One <c>tftp</c> endpoint as the host makes it, on a real socket of loopback, over a disk store in a folder of its own.</summary>
 internal sealed class TftpHost : IAsyncDisposable
@@ -38,7 +36,7 @@ internal sealed class TftpHost : IAsyncDisposable
         services.AddSingleton<IHostEnvironment>(new NoFiles());
         services.AddLogging(logging => logging.AddFakeLogging());
         services.AddSingleton(time ?? TimeProvider.System);
-        services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddBuiltInProtocols();
+        services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddAllProtocols();
         configure?.Invoke(services);
         _services = services.BuildServiceProvider();
         _manager = _services.GetRequiredService<EndpointManager>();

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
-using Perch.Protocols.Tests.Files;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 /// <summary>Transfers through a bad network: 5 % lost, doubled and late, each way.</summary>
 public sealed class TftpLossTests
@@ -27,7 +27,7 @@ public sealed class TftpLossTests
         Assert.Equal(bytes, await reader.ReadAsync("f"));
 
         Assert.True(relay.Lost > 0);
-        await Record.Bounded.UntilAsync(() => host.Ended("completed") + host.Ended("unacknowledged") == 1);
+        await Bounded.UntilAsync(() => host.Ended("completed") + host.Ended("unacknowledged") == 1);
         Assert.Equal(1, host.Ended("completed", "write"));
     }
 

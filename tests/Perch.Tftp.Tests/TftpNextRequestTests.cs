@@ -1,8 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
-using Perch.Protocols.Tests.Files;
-using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 /// <summary>
 /// A peer that sends the same request from the same port as soon as its transfer is over. The clock stands still: nothing is sent again,

@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 using Perch.Wire.Tftp;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 /// <summary>
 /// A client that says what a test tells it to. It answers whoever has sent the last packet, as a client answers the transfer

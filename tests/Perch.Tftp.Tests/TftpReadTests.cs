@@ -2,11 +2,9 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
-using Perch.Protocols.Tests.Files;
-using Perch.Protocols.Tests.Record;
-using Perch.Protocols.Tftp;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 public sealed class TftpReadTests
 {

@@ -3,10 +3,9 @@ using Microsoft.Extensions.DependencyInjection;
 using Perch.Connections;
 using Perch.Datagrams;
 using Perch.Diagnostics;
-using Perch.Protocols.Tests.Files;
-using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 /// <summary>What is refused before there is a transfer, and what is agreed on.</summary>
 public sealed class TftpRequestTests

@@ -1,9 +1,8 @@
 using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
-using Perch.Protocols.Tests.Files;
-using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Tftp;
+namespace Perch.Tftp.Tests;
 
 public sealed class TftpSinglePortTests
 {

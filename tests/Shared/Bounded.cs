@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Text;
 using Perch.Connections;
-using Perch.Protocols.Record;
+using Perch.Records;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Tests.Shared;
 
 /// <summary>Waits that end: nothing in these tests may hang.</summary>
 internal static class Bounded

@@ -1,11 +1,12 @@
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.Disk;
+using Perch.Files;
+using Perch.Files.Disk;
+using Perch.Linux;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Tests.Files;
+namespace Perch.Tests.Shared;
 
 /// <summary>A folder for a disk store, and what the tests do with one.</summary>
 internal sealed class FileFolder : IDisposable

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 
-namespace Perch.Protocols.Tests;
+namespace Perch.Tests.Shared;
 
 /// <summary>
 /// A clock whose wall clock can be set while its monotonic clock goes on. <see cref="FakeTimeProvider.AdjustTime"/> of the package moves

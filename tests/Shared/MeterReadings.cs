@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 
-namespace Perch.Protocols.Tests.Record;
+namespace Perch.Tests.Shared;
 
 /// <summary>What the instruments of one meter factory have said; other tests' meters are not heard.</summary>
 internal sealed class MeterReadings : IDisposable
@@ -29,10 +29,13 @@ internal sealed class MeterReadings : IDisposable
     /// <returns>The sum of one instrument where its tags are these.</returns>
     public double Sum(string instrument, string tags) => Of(instrument).Where(r => r.Tags == tags).Sum(r => r.Value);
 
+    /// <summary>Takes a reading of the observable instruments.</summary>
+    public void Observe() => _listener.RecordObservableInstruments();
+
     /// <returns>What an observable instrument says now.</returns>
     public double Observe(string instrument)
     {
-        _listener.RecordObservableInstruments();
+        Observe();
         return Of(instrument)[^1].Value;
     }
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 
-namespace Perch.Protocols.Tests;
+namespace Perch.Tests.Shared;
 
 /// <summary>
 /// A fake clock that counts its timers and reports each reading of the timestamp. The package's clock does neither: a test uses the

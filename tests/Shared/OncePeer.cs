@@ -1,8 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
-using Perch.Protocols.Tests.Record;
 
-namespace Perch.Protocols.Tests.Once;
+namespace Perch.Tests.Shared;
 
 /// <summary>Peer of an endpoint with <c>Once</c>, on virtual time.</summary>
 internal static class OncePeer

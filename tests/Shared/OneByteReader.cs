@@ -1,6 +1,6 @@
 using System.IO.Pipelines;
 
-namespace Perch.Protocols.Tests;
+namespace Perch.Tests.Shared;
 
 /// <summary>Shows one byte more in each read, however much has arrived: the worst way in which TCP may cut a stream.</summary>
 internal sealed class OneByteReader(PipeReader inner) : PipeReader

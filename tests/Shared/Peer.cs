@@ -2,9 +2,8 @@ using System.IO.Pipelines;
 using System.Text;
 using Perch.Connections;
 using Perch.Endpoints;
-using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests;
+namespace Perch.Tests.Shared;
 
 /// <summary>The client's side of one connection. Nothing here waits for ever.</summary>
 internal sealed class Peer

@@ -7,9 +7,8 @@ using Microsoft.Extensions.Logging.Testing;
 using Perch.Configuration;
 using Perch.Connections;
 using Perch.Endpoints;
-using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests;
+namespace Perch.Tests.Shared;
 
 /// <summary>
 /// One endpoint of a built-in protocol as the host makes it, from the options that an operator writes to the outcome,
@@ -32,7 +31,7 @@ internal sealed class ProtocolHost : IAsyncDisposable
         services.AddSingleton<IHostEnvironment>(new NoFiles());
         services.AddLogging(logging => logging.AddFakeLogging());
         services.AddSingleton(time ?? TimeProvider.System);
-        services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddBuiltInProtocols();
+        services.AddPerch(new ConfigurationBuilder().AddJsonStream(stream).Build()).AddAllProtocols();
         _services = services.BuildServiceProvider();
         var config = _services.GetRequiredService<PerchConfigReader>().Read();
         _pipeline = new EndpointPipeline(config.Endpoints["test"], _services.GetRequiredService<IServiceScopeFactory>(), _services.GetRequiredService<PipelineServices>());

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Threading.Tasks.Sources;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>Bytes on their way into an upload: each of its lanes does its part. Used again by its owner when it is done.</summary>
 internal sealed class DiskAppend(int lanes) : IValueTaskSource

@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
-using Perch.Protocols.Retention;
+using Perch.Linux;
+using Perch.Stores;
 using Perch.Wire;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// Files in a folder of this machine. A stored file is a plain file under its own name, to the byte what was uploaded.
@@ -35,6 +36,9 @@ namespace Perch.Protocols.Files.Disk;
 /// </remarks>
 internal sealed partial class DiskFileStore : IFileStore
 {
+    /// <summary>The name for <c>Perch:Files:Store</c>.</summary>
+    public const string StoreName = "Disk";
+
     private const int ThreadCount = 8;
     private const int ListingCount = 2;
     private const int Stripes = 64;
@@ -190,7 +194,7 @@ internal sealed partial class DiskFileStore : IFileStore
     internal StoredFile Publish(DiskPartial partial, FileUploadRequest request, DiskReservation reservation)
     {
         partial.Sync();
-        if (Posix.Stat(partial.File, "", Posix.AtEmptyPath, out var status) is var errno and not 0) throw Posix.Error(errno, partial.Entry);
+        if (Posix.Stat(partial.File, "", Posix.AtEmptyPath, out var status) is var errno and not 0) throw DiskError.Of(errno, partial.Entry);
         var now = _time.GetUtcNow();
         var metadata = new DiskMetadata(request.Name.Value, partial.Length, partial.Hash(), new(now.Ticks - (now.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero), request.Endpoint, request.Remote, status.Inode);
         Layout.Next.Delete(partial.Entry);

@@ -1,8 +1,10 @@
 using System.IO.Enumeration;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Perch.Linux;
+using Perch.Stores;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// An open folder. Everything in it is named by one segment and never followed where it is a link, so whoever starts at the
@@ -34,7 +36,7 @@ internal sealed class DiskFolder : IDisposable
         }
 
         var opened = Posix.Open(path, Posix.Flags.Folder | Posix.CloseOnExec, 0);
-        if (opened < 0) throw Posix.Error(Marshal.GetLastPInvokeError(), path);
+        if (opened < 0) throw DiskError.Of(Marshal.GetLastPInvokeError(), path);
         return new(new(opened, ownsHandle: true), path);
     }
 
@@ -174,7 +176,7 @@ internal sealed class DiskFolder : IDisposable
 
     public void Dispose() => _handle.Dispose();
 
-    private FileStoreException Error(int errno, string segment) => Posix.Error(errno, Path.Combine(_path, segment));
+    private FileStoreException Error(int errno, string segment) => DiskError.Of(errno, Path.Combine(_path, segment));
 }
 
 /// <summary>Takes a name without a copy.</summary>

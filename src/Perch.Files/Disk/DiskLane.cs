@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// One of the things that are done with every append of an upload, in their order, by whichever of the disk's threads is free.
@@ -59,7 +59,7 @@ internal sealed class DiskLane(DiskThreads threads, Action<DiskAppend> work) : D
         }
         catch (IOException exception)
         {
-            return Posix.Error(exception, "the disk");
+            return DiskError.Of(exception, "the disk");
         }
         catch (Exception exception)
         {

@@ -1,7 +1,8 @@
 using Microsoft.Win32.SafeHandles;
+using Perch.Linux;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>The folders of the store, held open: see <see cref="DiskFileStore"/> for what is where.</summary>
 internal sealed class DiskLayout : IDisposable

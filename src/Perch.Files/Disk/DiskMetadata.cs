@@ -3,9 +3,10 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Win32.SafeHandles;
+using Perch.Linux;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>What the store knows of a file beside its bytes: one small JSON file of the folder <c>meta</c> or <c>next</c>.</summary>
 /// <param name="Name">The file's name.</param>
@@ -49,7 +50,7 @@ internal sealed record DiskMetadata(string Name, long Length, string Sha256, Dat
 
     public static void Sync(SafeFileHandle file, string what)
     {
-        if (Posix.Sync(file) != 0) throw Posix.Error(System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), what);
+        if (Posix.Sync(file) != 0) throw DiskError.Of(System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), what);
     }
 
     public StoredFile ToFile(FileName name) => new(name, Length, Sha256, Modified, Endpoint, Remote);

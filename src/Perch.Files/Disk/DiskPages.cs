@@ -1,6 +1,6 @@
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// Makes pages of listings. It reads some pages ahead, so that who goes on behind the last name of a page need not wait for the whole

@@ -2,8 +2,9 @@ using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using Perch.Linux;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// One file of <c>uploads</c>. It belongs to the upload that took it last; its bytes are hashed beside being written. Used
@@ -99,10 +100,11 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
     public void Resume(long offset)
     {
         _file ??= uploads.TryOpenFile(Entry, out _, forWriting: true) ?? throw FileStoreException.Unavailable($"{Entry} is gone from the store");
-        if (Posix.Truncate(_file, offset) != 0) throw Posix.Error(Marshal.GetLastPInvokeError(), Entry);
-        (Length, _begun, _synced) = (offset, offset, Math.Min(_synced, offset));
+        // An upload before this one may be reading: the file does not become shorter in one of its steps.
         lock (_hashing)
         {
+            if (Posix.Truncate(_file, offset) != 0) throw DiskError.Of(Marshal.GetLastPInvokeError(), Entry);
+            (Length, _begun, _synced) = (offset, offset, Math.Min(_synced, offset));
             if (_hash is not null && _hashed <= offset) return;
             DropHash();
             _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

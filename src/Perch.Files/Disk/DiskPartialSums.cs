@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>The sums over the entries of all unfinished uploads. <see cref="DiskQuota"/> calls it under its lock.</summary>
 internal sealed class DiskPartialSums

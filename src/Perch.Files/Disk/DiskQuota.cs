@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// Bytes and files that the store holds or has reserved, checked against its limits. A new version of a file counts beside

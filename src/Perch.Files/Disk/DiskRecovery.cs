@@ -1,6 +1,6 @@
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>What a store does before it is open: it ends what a crash left, and counts what there is.</summary>
 internal static class DiskRecovery

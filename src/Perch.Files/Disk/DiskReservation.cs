@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>Bytes and files that one uploader may still write, reserved in <see cref="DiskQuota"/>, which alone changes it.</summary>
 internal sealed class DiskReservation(DiskShare share)

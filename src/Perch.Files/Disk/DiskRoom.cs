@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// Makes room when a limit is reached: drops the idle upload that was left first, and further ones while bytes are missing. An upload that

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>The entry of one unfinished upload in <see cref="DiskQuota"/>, which alone changes it. It is counted once and removed once.</summary>
 internal sealed class DiskShare

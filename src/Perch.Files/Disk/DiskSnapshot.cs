@@ -1,7 +1,8 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
+using Perch.Linux;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>An open file of the disk: a rename over its name, or a delete, leaves it as it is.</summary>
 internal sealed class DiskSnapshot(DiskThreads threads, SafeFileHandle handle, StoredFile file) : IFileSnapshot

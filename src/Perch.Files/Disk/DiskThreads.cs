@@ -1,7 +1,7 @@
 using System.Threading.Tasks.Sources;
 using Microsoft.Win32.SafeHandles;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// The threads that wait for the disk. A disk that hangs holds these and no thread of the pool, so every other protocol
@@ -186,7 +186,7 @@ internal abstract class DiskJob : DiskWork, IValueTaskSource<int>
         }
         catch (IOException exception)
         {
-            _result.SetException(Posix.Error(exception, "the disk"));
+            _result.SetException(DiskError.Of(exception, "the disk"));
         }
         catch (Exception exception)
         {

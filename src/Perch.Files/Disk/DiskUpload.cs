@@ -1,7 +1,7 @@
 using System.Buffers;
 using Perch.Transport;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>One uploader at work on a <see cref="DiskPartial"/>.</summary>
 internal sealed class DiskUpload(DiskFileStore store, FileUploadRequest request) : IFileUpload

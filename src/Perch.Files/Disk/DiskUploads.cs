@@ -1,7 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
+using Perch.Linux;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>
 /// The unfinished uploads: of each name the newest one is the one that can be resumed. Older ones that are still being

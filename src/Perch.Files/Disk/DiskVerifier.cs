@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Perch.Wire.Files;
 
-namespace Perch.Protocols.Files.Disk;
+namespace Perch.Files.Disk;
 
 /// <summary>Reads all that is in the store's folder and tells what it is. Changes nothing; a server may use the store meanwhile.</summary>
 internal sealed class DiskVerifier(DiskLayout layout)

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>Stores batches in a transaction. It allocates nothing per message: texts go to SQLite as the bytes that they are.</summary>
 internal sealed class SqliteAppender(SqliteDatabase database, TimeSpan window)

@@ -1,9 +1,9 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using Perch.Protocols.Files.Disk;
+using Perch.Linux;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>A consistent copy of a database of records, also while a server writes to it.</summary>
 /// <remarks>

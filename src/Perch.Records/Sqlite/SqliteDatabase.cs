@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using Perch.Protocols.Files.Disk;
+using Perch.Linux;
 using SQLitePCL;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>A connection to the file, for one thread at a time, that says failures as <see cref="RecordStoreException"/>.</summary>
 internal sealed partial class SqliteDatabase : IDisposable

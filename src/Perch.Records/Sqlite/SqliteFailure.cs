@@ -1,6 +1,6 @@
 using SQLitePCL;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>What SQLite's result codes mean to a sender, and to the operator with the cure.</summary>
 internal static class SqliteFailure

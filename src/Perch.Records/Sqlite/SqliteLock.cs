@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
+using Perch.Stores;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>
 /// The lock that keeps a database file to one Perch process: an exclusive lock (flock(2) on Unix) on a file beside the database. The

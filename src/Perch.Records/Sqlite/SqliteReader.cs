@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>Reads in pages, beside the writer. A page holds a snapshot only as long as it is read, so the log can be brought in.</summary>
 internal sealed class SqliteReader(SqliteDatabase database, TimeProvider time) : IDisposable

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>The connections that read. One is taken for a page and brought back, so there are as many as pages are read at once.</summary>
 internal sealed class SqliteReaders(string path, TimeSpan busyTimeout, TimeProvider time) : IDisposable

@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
-using Perch.Protocols.Retention;
+using Perch.Stores;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>
 /// Records in a file of this machine. A record is stored when its transaction is in the write-ahead log and the log is
@@ -16,6 +16,9 @@ namespace Perch.Protocols.Record.Sqlite;
 internal sealed partial class SqliteRecordStore : IRecordStore
 {
     private readonly string _path;
+    /// <summary>The name for <c>Perch:Records:Store</c>.</summary>
+    public const string StoreName = "Sqlite";
+
     private readonly RecordsOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<SqliteRecordStore> _logger;

@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>The tables, and how a file of an earlier version gets them. The version is in <c>user_version</c>.</summary>
 internal static class SqliteSchema

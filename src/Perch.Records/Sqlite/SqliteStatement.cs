@@ -1,7 +1,7 @@
 using System.Text;
 using SQLitePCL;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>A prepared statement; it belongs to its <see cref="SqliteDatabase"/>, which ends it.</summary>
 internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt handle)

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>The thread that all writing is done on, in the order in which it was asked for: SQLite blocks, and the pool's threads must not.</summary>
 internal sealed class SqliteThread : IAsyncDisposable

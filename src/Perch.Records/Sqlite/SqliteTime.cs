@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>Times as the tables hold them: microseconds since 1970, UTC.</summary>
 internal static class SqliteTime

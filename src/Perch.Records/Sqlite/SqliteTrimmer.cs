@@ -1,6 +1,6 @@
-using Perch.Protocols.Retention;
+using Perch.Stores;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>
 /// Retention, in steps. What is due is at the front of the tables, where ids and so times are lowest; a step looks at no

@@ -1,7 +1,7 @@
 using Microsoft.Win32.SafeHandles;
-using Perch.Protocols.Retention;
+using Perch.Stores;
 
-namespace Perch.Protocols.Record.Sqlite;
+namespace Perch.Records.Sqlite;
 
 /// <summary>The connection that writes, from its opening to the first failure that leaves it in doubt.</summary>
 internal sealed class SqliteWriter : IDisposable

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using Microsoft.Net.Http.Headers;
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire.Files;
 
 namespace Perch.Server.Admin;

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using Perch.Protocols.Files;
+using Perch.Files;
 using Perch.Wire.Files;
 
 namespace Perch.Server.Admin;

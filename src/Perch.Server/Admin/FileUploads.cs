@@ -3,7 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Perch.Endpoints;
-using Perch.Protocols.Files;
+using Perch.Files;
 
 namespace Perch.Server.Admin;
 

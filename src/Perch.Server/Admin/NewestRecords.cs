@@ -1,4 +1,4 @@
-using Perch.Protocols.Record;
+using Perch.Records;
 
 namespace Perch.Server.Admin;
 

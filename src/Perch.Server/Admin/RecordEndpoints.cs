@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Perch.Protocols.Record;
+using Perch.Records;
 
 namespace Perch.Server.Admin;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
-using Perch.Protocols.Record;
+using Perch.Records;
 
 namespace Perch.Server.Admin;
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
-using Perch.Protocols.Files;
+using Perch.Files;
 
 namespace Perch.Server.Admin;
 

@@ -16,6 +16,12 @@ internal sealed class LoggingRule : IConfigurationRule
         CheckSerilog(configuration, faults);
     }
 
+    public IEnumerable<string> Warnings(IConfiguration configuration) =>
+        from level in configuration.GetSection("Serilog:MinimumLevel:Override").GetChildren()
+        let now = MovedCategories.NameNow(level.Key)
+        where now is not null
+        select $"{level.Path} has no effect: the log category is {now} now. Write Serilog:MinimumLevel:Override:{now}";
+
     /// <summary>Checks what Serilog is created from.</summary>
     public static void CheckSerilog(IConfiguration configuration, List<ConfigFault> faults)
     {

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
-using Perch.Transport.Native;
+using Perch.Linux;
 
 namespace Perch.Transport.Connections;
 

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Win32.SafeHandles;
+using Perch.Linux;
 using Perch.Transport.Loops;
-using Perch.Transport.Native;
 using Perch.Transport.Timers;
 
 namespace Perch.Transport.Connections;

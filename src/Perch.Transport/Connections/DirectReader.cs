@@ -2,9 +2,9 @@ using System.IO.Pipelines;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Connections;
+using Perch.Linux;
 using Perch.Transport.Buffers;
 using Perch.Transport.Loops;
-using Perch.Transport.Native;
 
 namespace Perch.Transport.Connections;
 

@@ -1,7 +1,7 @@
 using System.IO.Pipelines;
 using System.Runtime.InteropServices;
+using Perch.Linux;
 using Perch.Transport.Buffers;
-using Perch.Transport.Native;
 
 namespace Perch.Transport.Connections;
 

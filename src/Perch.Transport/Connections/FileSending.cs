@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using Perch.Transport.Native;
+using Perch.Linux;
 
 namespace Perch.Transport.Connections;
 

@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Perch.Transport.Native;
+using Perch.Linux;
 
 namespace Perch.Transport.Connections;
 

@@ -1,8 +1,8 @@
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
+using Perch.Linux;
 using Perch.Transport.Buffers;
 using Perch.Transport.Loops;
-using Perch.Transport.Native;
 
 namespace Perch.Transport.Connections;
 

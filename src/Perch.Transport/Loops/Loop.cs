@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
 using Microsoft.Extensions.Logging;
+using Perch.Linux;
 using Perch.Transport.Buffers;
-using Perch.Transport.Native;
 using Perch.Transport.Timers;
 
 namespace Perch.Transport.Loops;

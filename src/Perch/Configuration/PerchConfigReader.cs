@@ -10,7 +10,7 @@ namespace Perch.Configuration;
 /// <summary>Reads the <c>Perch</c> section whole, with every fault that is in it and in the sections that the rules check.</summary>
 internal sealed class PerchConfigReader(
     IConfiguration configuration, ProtocolRegistry protocols, IHostEnvironment environment, IEnumerable<SectionDescriptor> sections,
-    IEnumerable<IConfigurationRule> rules, DescriptorPlan descriptors)
+    IEnumerable<SectionChoice> choices, IEnumerable<IConfigurationRule> rules, DescriptorPlan descriptors)
 {
     /// <summary>The longest path that fits sockaddr_un (unix(7)), less its terminating NUL.</summary>
     private const int MaxUnixPathBytes = 107;
@@ -24,8 +24,10 @@ internal sealed class PerchConfigReader(
         var binder = new StrictBinder(faults);
         var settings = new PerchSettings();
         var section = configuration.GetSection("Perch");
-        binder.Read(section, settings, [nameof(PerchConfig.Endpoints), .. sections.Select(s => s.Name)]);
-        foreach (var shared in sections) binder.Read(section.GetSection(shared.Name), Activator.CreateInstance(shared.OptionsType)!);
+        binder.Read(section, settings, [nameof(PerchConfig.Endpoints), .. sections.Select(s => s.Name).Distinct()]);
+        foreach (var shared in sections)
+            Read(binder, shared);
+        CheckChoices(section, faults);
         var defaultsAreFaulty = faults.Exists(f => f.Key.StartsWith("Perch:Defaults:", StringComparison.OrdinalIgnoreCase));
 
         var endpoints = new Dictionary<string, EndpointConfig>(StringComparer.OrdinalIgnoreCase);
@@ -46,18 +48,38 @@ internal sealed class PerchConfigReader(
         return new(endpoints, settings.Shutdown, settings.Loops)
         {
             MemoryBudget = settings.MemoryBudget,
-            Warnings = [.. DescriptorCheck.Warnings(plan, section[nameof(settings.MaxConnections)] is null ? null : settings.MaxConnections)],
+            Warnings =
+            [
+                .. DescriptorCheck.Warnings(plan, section[nameof(settings.MaxConnections)] is null ? null : settings.MaxConnections),
+                .. rules.SelectMany(rule => rule.Warnings(configuration)),
+            ],
         };
     }
 
     /// <returns>The options of a registered section.</returns>
     /// <exception cref="PerchConfigurationException">It has faults.</exception>
-    public object ReadSection(string name)
+    public object ReadSection(SectionDescriptor section)
     {
         var faults = new List<ConfigFault>();
-        var options = Activator.CreateInstance(sections.Single(s => s.Name == name).OptionsType)!;
-        new StrictBinder(faults).Read(configuration.GetSection("Perch").GetSection(name), options);
+        var options = Read(new(faults), section);
         return faults.Count == 0 ? options : throw new PerchConfigurationException(faults);
+    }
+
+    private object Read(StrictBinder binder, SectionDescriptor section)
+    {
+        var options = Activator.CreateInstance(section.OptionsType)!;
+        var others = sections.Where(s => s.Name == section.Name).SelectMany(s => StrictBinder.KeysOf(s.OptionsType)).Except(StrictBinder.KeysOf(section.OptionsType));
+        binder.Read(configuration.GetSection("Perch").GetSection(section.Name), options, [.. others]);
+        return options;
+    }
+
+    private void CheckChoices(IConfigurationSection perch, List<ConfigFault> faults)
+    {
+        foreach (var words in choices.GroupBy(choice => $"{choice.Section}:{choice.Key}", choice => choice.Word))
+        {
+            if (perch[words.Key] is { } text && !words.Contains(text, StringComparer.OrdinalIgnoreCase))
+                faults.Add(new($"{perch.Path}:{words.Key}", $"'{text}' is not one of the known words", $"Write one of: {string.Join(", ", words)}"));
+        }
     }
 
     /// <returns>Null where it is not enabled or too faulty to go on with.</returns>
@@ -87,8 +109,7 @@ internal sealed class PerchConfigReader(
             Guards = guards,
             TotalConnections = perch.MaxConnections,
             LogConnections = settings.LogConnections,
-            Options = options,
-            OptionsText = Flatten(optionsSection),
+            Options = new(options, Flatten(optionsSection)),
         };
     }
 

@@ -18,9 +18,7 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
     /// <param name="elsewhere">Keys that are known but read by someone else.</param>
     public void Read(IConfigurationSection section, object target, params string[] elsewhere)
     {
-        var properties = target.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(p => p.SetMethod is { IsPublic: true })
-            .ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
+        var properties = PropertiesOf(target.GetType()).ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
         if (section.Value is { Length: > 0 } text)
             faults.Add(new(section.Path, $"is the value '{text}', not a section", "Write an object: { ... }"));
 
@@ -33,6 +31,12 @@ internal sealed class StrictBinder(List<ConfigFault> faults)
 
         Validate(section, target);
     }
+
+    /// <returns>The keys that options of a type have.</returns>
+    public static IEnumerable<string> KeysOf(Type options) => PropertiesOf(options).Select(p => p.Name);
+
+    private static IEnumerable<PropertyInfo> PropertiesOf(Type options) =>
+        options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true });
 
     private void ReadProperty(IConfigurationSection section, object target, PropertyInfo property)
     {

@@ -43,7 +43,7 @@ internal static class TransportKeys
             : new(key, "needs Linux", "Remove it: on this system a port belongs to one process");
     }
 
-    private static List<MulticastGroup> ReadGroups(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)
+    private static MulticastGroups ReadGroups(IConfigurationSection section, EndpointSettings settings, ListenAddress listen, List<ConfigFault> faults)
     {
         var groups = new List<MulticastGroup>();
         var key = $"{section.Path}:{nameof(settings.MulticastGroups)}";
@@ -55,6 +55,6 @@ internal static class TransportKeys
             else groups.Add(group);
         }
 
-        return groups;
+        return new(groups);
     }
 }

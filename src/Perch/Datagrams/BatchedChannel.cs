@@ -1,8 +1,9 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using static Perch.Datagrams.NativeDatagrams;
+using Perch.Linux;
 using static Perch.Datagrams.SocketAddressCodec;
+using static Perch.Linux.NativeDatagrams;
 
 namespace Perch.Datagrams;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
-using static Perch.Datagrams.NativeDatagrams;
+using static Perch.Linux.NativeDatagrams;
 
 namespace Perch.Datagrams;
 

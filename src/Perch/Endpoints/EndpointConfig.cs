@@ -1,10 +1,9 @@
-using System.Net;
-using Perch.Datagrams;
-using Perch.Transport;
-
 namespace Perch.Endpoints;
 
-/// <summary>One enabled endpoint as the configuration has it: read, validated, and never changed.</summary>
+/// <summary>
+/// One enabled endpoint as the configuration has it: read, validated, and never changed. A reload compares all properties, so each of them
+/// has an equality by value.
+/// </summary>
 internal sealed record EndpointConfig
 {
     public required string Name { get; init; }
@@ -20,72 +19,5 @@ internal sealed record EndpointConfig
 
     public ConnectionLogging LogConnections { get; init; }
 
-    /// <summary>The protocol's options, of <see cref="ProtocolDescriptor.OptionsType"/>.</summary>
-    public required object Options { get; init; }
-
-    /// <summary>The keys and values that <see cref="Options"/> was read from; equal text means equal options.</summary>
-    public required string OptionsText { get; init; }
-
-    public bool Equals(EndpointConfig? other) => other is not null
-        && Name == other.Name && Listen == other.Listen && Protocol == other.Protocol && Guards == other.Guards
-        && TotalConnections == other.TotalConnections && LogConnections == other.LogConnections && OptionsText == other.OptionsText;
-
-    public override int GetHashCode() => HashCode.Combine(Name, Listen, Protocol.Name, OptionsText);
-}
-
-/// <summary>What the socket depends on: a change here, and only here, binds anew.</summary>
-/// <param name="Address">The IP address, or null where <paramref name="UnixSocket"/> is set.</param>
-/// <param name="Port">The TCP or UDP port; 0 lets the system choose.</param>
-/// <param name="UnixSocket">The absolute path of a Unix socket, or null.</param>
-/// <param name="Backlog">How many connections the system holds that were not accepted yet.</param>
-internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixSocket, int Backlog)
-{
-    public EndpointTransport Transport { get; init; }
-
-    /// <summary>The implementation that serves the connections; unused by UDP.</summary>
-    public SocketEngine SocketEngine { get; init; }
-
-    /// <summary>Where the handlers of the direct transport go on; the default with every other.</summary>
-    public ContinuationScheduling Scheduling { get; init; }
-
-    /// <summary>TCP: other processes of the same user may bind the port too.</summary>
-    public bool ReusePort { get; init; }
-
-    /// <summary>Unix sockets: the access rights of the file; null for those of the umask.</summary>
-    public UnixFileMode? Mode { get; init; }
-
-    /// <summary>UDP: what the receive buffer is asked to hold, or null.</summary>
-    public int? ReceiveBufferBytes { get; init; }
-
-    /// <summary>UDP: the groups that are joined, in the order of the configuration.</summary>
-    public IReadOnlyList<MulticastGroup> MulticastGroups { get; init; } = [];
-
-    public EndPoint EndPoint => UnixSocket is null
-        ? new IPEndPoint(Address!, Port)
-        : new System.Net.Sockets.UnixDomainSocketEndPoint(UnixSocket);
-
-    /// <summary>Whether the two addresses cannot be bound at once. Port 0 overlaps with no port.</summary>
-    public bool Overlaps(ListenAddress other)
-    {
-        if (UnixSocket is not null || other.UnixSocket is not null)
-            return UnixSocket == other.UnixSocket;
-        return Port != 0 && Port == other.Port && Transport == other.Transport
-            && (Address!.Equals(other.Address) || Covers(Address, other.Address!) || Covers(other.Address!, Address));
-    }
-
-    public bool Equals(ListenAddress? other) => other is not null
-        && Equals(Address, other.Address) && Port == other.Port && UnixSocket == other.UnixSocket && Backlog == other.Backlog
-        && Transport == other.Transport && SocketEngine == other.SocketEngine && Scheduling == other.Scheduling
-        && ReusePort == other.ReusePort && Mode == other.Mode
-        && ReceiveBufferBytes == other.ReceiveBufferBytes && MulticastGroups.SequenceEqual(other.MulticastGroups);
-
-    public override int GetHashCode() => HashCode.Combine(Address, Port, UnixSocket, Transport);
-
-    public override string ToString() => UnixSocket is null
-        ? $"{(Transport == EndpointTransport.Udp ? "udp" : "tcp")} {new IPEndPoint(Address!, Port)}"
-        : $"unix {UnixSocket}";
-
-    /// <remarks><c>::</c> is bound for both families.</remarks>
-    private static bool Covers(IPAddress any, IPAddress other) =>
-        any.Equals(IPAddress.IPv6Any) || (any.Equals(IPAddress.Any) && other.AddressFamily == any.AddressFamily);
+    public required ProtocolOptions Options { get; init; }
 }

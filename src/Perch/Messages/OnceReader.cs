@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Perch.Transport;
 using Perch.Transport.Timers;
 
-namespace Perch.Protocols.Once;
+namespace Perch.Messages;
 
 /// <summary>
 /// Reads the one message of a connection whose protocol has no length (<c>Once</c>). The message ends at the peer's half-close, or
@@ -19,7 +19,7 @@ namespace Perch.Protocols.Once;
 /// <param name="connection">The connection. Its own reader is used beside this one only after the message.</param>
 /// <param name="quietTime">The quiet time; zero ends the message with the first receive.</param>
 /// <param name="time">The clock, the same as that of the connection's timers.</param>
-internal sealed class OnceReader(ConnectionContext connection, TimeSpan quietTime, TimeProvider time) : PipeReader, IDisposable
+public sealed class OnceReader(ConnectionContext connection, TimeSpan quietTime, TimeProvider time) : PipeReader, IDisposable
 {
     /// <summary>
     /// How long a peer that has been answered may take to close, before the host does. Shorter than the shortest sensible
@@ -58,6 +58,7 @@ internal sealed class OnceReader(ConnectionContext connection, TimeSpan quietTim
         }
     }
 
+    /// <inheritdoc/>
     public override bool TryRead(out ReadResult result)
     {
         if (!_input.TryRead(out result))
@@ -66,8 +67,10 @@ internal sealed class OnceReader(ConnectionContext connection, TimeSpan quietTim
         return true;
     }
 
+    /// <inheritdoc/>
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
+    /// <inheritdoc/>
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
     {
         var left = consumed.Equals(_buffer.End) ? 0 : _buffer.Slice(consumed).Length;
@@ -78,8 +81,10 @@ internal sealed class OnceReader(ConnectionContext connection, TimeSpan quietTim
         _input.AdvanceTo(consumed, examined);
     }
 
+    /// <inheritdoc/>
     public override void CancelPendingRead() => _input.CancelPendingRead();
 
+    /// <inheritdoc/>
     public override void Complete(Exception? exception = null) => _input.Complete(exception);
 
     /// <summary>The connection ends: its timer is not to keep it in memory.</summary>

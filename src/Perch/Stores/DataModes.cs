@@ -1,10 +1,10 @@
-namespace Perch.Protocols;
+namespace Perch.Stores;
 
 /// <summary>
 /// Access rights of the files and folders that the stores create: the owner writes, the group reads, and other users of the machine get
 /// nothing. The umask of the process can remove more. Systems without Unix file modes have their own rules.
 /// </summary>
-internal static class DataModes
+public static class DataModes
 {
     /// <summary>0750.</summary>
     public const UnixFileMode Folder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;

@@ -1,9 +1,9 @@
 using System.Diagnostics.Metrics;
 
-namespace Perch.Protocols.Retention;
+namespace Perch.Stores;
 
 /// <summary>Free bytes of the disk that has a store.</summary>
-internal static class FreeSpace
+public static class FreeSpace
 {
     /// <summary>Measures at each scrape.</summary>
     /// <param name="path">The full path of the store, which need not exist yet.</param>

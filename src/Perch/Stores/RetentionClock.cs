@@ -1,13 +1,13 @@
 using Microsoft.Extensions.Logging;
 
-namespace Perch.Protocols.Retention;
+namespace Perch.Stores;
 
 /// <summary>
 /// Decides whether the wall clock can be trusted to delete by age. When it jumps relative to the monotonic clock, nothing is due for
 /// <see cref="Suspension"/>: a clock that is far ahead for a moment would delete everything.
 /// </summary>
 /// <remarks>Not for several threads at once: a store trims in one at a time.</remarks>
-internal sealed partial class RetentionClock
+public sealed partial class RetentionClock
 {
     /// <summary>Largest difference that is no jump: clocks are corrected a little, and a server's answer may take a while.</summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(1);

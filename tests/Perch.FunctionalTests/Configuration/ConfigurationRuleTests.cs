@@ -60,6 +60,11 @@ public sealed class ConfigurationRuleTests
     [InlineData("Kestrel:Certificates:Default:File=x", "is not a known key", "Known here: AllowInvalid, KeyPath")]
     [InlineData("Kestrel:Endpoints:Second:Protocols=Http1", "is missing", "Write for example http://127.0.0.1:8080",
         "Kestrel:Endpoints:Second:Url")]
+    [InlineData("Perch:Records:Store=Mysql", "'Mysql' is not one of the known words", "Write one of: Sqlite, Postgres")]
+    [InlineData("Perch:Files:Store=Azure", "'Azure' is not one of the known words", "Write one of: Disk, S3")]
+    [InlineData("Perch:Records:Writer=4", "is not a known key", "Known here: CommitBytes, CommitDelay, CommitRecords, ConnectionString,")]
+    [InlineData("Perch:Records:Writers=0", "0 is out of range", "Write a value between 1 and 64")]
+    [InlineData("Perch:Records:Store=Postgres", "names no Host, which the store Postgres needs", "Correct the value", "Perch:Records:ConnectionString")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317", "'collector:4317' is not a URL", "Write a URL such as http://collector:4317")]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=not a url", "'not a url' is not a URL", "Write a URL such as http://collector:4317")]
     [InlineData("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http", "'http' is not a known protocol", "Write grpc or http/protobuf")]
@@ -136,10 +141,33 @@ public sealed class ConfigurationRuleTests
     [InlineData("Serilog:WriteTo:0:Name=Async", "Serilog:WriteTo:0:Args:configure:0:Name=Console", "Serilog:WriteTo:0:Args:bufferSize=500")]
     [InlineData("Serilog:Enrich:0=FromLogContext", "Serilog:Properties:Site=a")]
     [InlineData("Serilog:Using:0=Serilog.Sinks.Debug", "Serilog:WriteTo:0=Debug")]
+    [InlineData("Perch:Records:Store=sqlite", "Perch:Records:ConnectionString=Host=db", "Perch:Files:Bucket=of-another-store")]
     [InlineData("Kestrel:Endpoints:Admin:Protocols=Http1AndHttp2", "Kestrel:Limits:MinRequestBodyDataRate:BytesPerSecond=0")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_HEADERS=a=b,c=d",
         "OTEL_TRACES_SAMPLER=always_off")]
     public async Task Check_ValidKeys_HaveNoFault(params string[] settings) => Assert.Empty(await FaultsAsync(settings));
+
+    [Theory]
+    [InlineData("Perch.Protocols.Record", "Perch.Records")]
+    [InlineData("Perch.Protocols.Record.RecordWriter", "Perch.Records.RecordWriter")]
+    [InlineData("Perch.Protocols.Record.Postgres", "Perch.Records.Postgres")]
+    [InlineData("perch.protocols.files", "Perch.Files")]
+    [InlineData("Perch.Protocols", null)]
+    [InlineData("Perch.Protocols.Recording", null)]
+    [InlineData("Perch.Records", null)]
+    public async Task Check_LevelOfACategory_IsAWarningIfTheCategoryHasMoved(string category, string? now)
+    {
+        using var folder = new ServerFolder(new ServerSettings().With("echo", """{ "Port": 0, "Protocol": "echo" }"""));
+        var builder = ServerApplication.CreateBuilder(ServerCommand.Parse(["--contentRoot", folder.Root]));
+        var key = $"Serilog:MinimumLevel:Override:{category}";
+        builder.Configuration.AddInMemoryCollection([KeyValuePair.Create(key, (string?)"Debug")]);
+        await using var app = builder.BuildServer(formatter => new WriterSink(TextWriter.Null, formatter));
+
+        var plan = await app.Services.GetRequiredService<PerchStatus>().CheckAsync();
+
+        var warning = $"{key} has no effect: the log category is {now} now. Write Serilog:MinimumLevel:Override:{now}";
+        Assert.Equal(now is null ? [] : [warning], plan.Warnings.Where(text => text.StartsWith("Serilog", StringComparison.Ordinal)));
+    }
 
     [Theory]
     [InlineData("--check")]

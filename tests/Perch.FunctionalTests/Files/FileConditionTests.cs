@@ -1,6 +1,6 @@
+using Perch.Files;
 using Perch.FunctionalTests.Files.S3;
-using Perch.Protocols.Files;
-using Perch.Protocols.Tests.Files;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files;
 

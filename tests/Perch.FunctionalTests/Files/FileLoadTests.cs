@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Perch.Files.Disk;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Files.Disk;
 using Perch.Wire.Files;
 using Xunit.Abstractions;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
-using Perch.Protocols.Files;
-using Perch.Protocols.Tests.Files;
+using Perch.Files;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files;
 

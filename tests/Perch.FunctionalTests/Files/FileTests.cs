@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Tests.Files;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Tests.Files;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files;
 

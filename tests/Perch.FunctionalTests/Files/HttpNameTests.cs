@@ -1,5 +1,5 @@
 using System.Net;
-using Perch.Protocols.Tests.Files;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Tests.Files;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files;
 

@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Perch.Files;
+using Perch.Files.Disk;
+using Perch.Files.S3;
 using Perch.FunctionalTests.Files.S3;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.Disk;
-using Perch.Protocols.Files.S3;
 
 namespace Perch.FunctionalTests.Files;
 
@@ -15,9 +15,9 @@ internal sealed class StoreScene : IAsyncDisposable
     private readonly List<IFileStore> _stores = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("perch-store-").FullName;
 
-    private StoreScene(string kind, FileStoreOptions options, TimeProvider time) => (_kind, Options, Time) = (kind, options, time);
+    private StoreScene(string kind, S3Options options, TimeProvider time) => (_kind, Options, Time) = (kind, options, time);
 
-    public FileStoreOptions Options { get; }
+    public S3Options Options { get; }
 
     public TimeProvider Time { get; }
 
@@ -26,9 +26,9 @@ internal sealed class StoreScene : IAsyncDisposable
 
     public S3FileStore S3 => (S3FileStore)Store;
 
-    public static async Task<StoreScene> OpenAsync(string kind, Action<FileStoreOptions>? configure = null, TimeProvider? time = null)
+    public static async Task<StoreScene> OpenAsync(string kind, Action<S3Options>? configure = null, TimeProvider? time = null)
     {
-        var options = kind == Disk ? new FileStoreOptions { MinFreeBytes = 0 } : await S3Server.OptionsAsync(kind);
+        var options = kind == Disk ? new S3Options { MinFreeBytes = 0 } : await S3Server.OptionsAsync(kind);
         configure?.Invoke(options);
         var scene = new StoreScene(kind, options, time ?? TimeProvider.System);
         await scene.OpenStoreAsync();

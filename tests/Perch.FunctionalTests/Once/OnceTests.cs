@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Perch.FunctionalTests.Hosting;
 using Perch.FunctionalTests.Record;
-using Perch.Protocols.Tests.Files;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Once;
 

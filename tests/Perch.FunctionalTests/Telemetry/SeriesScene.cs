@@ -1,10 +1,10 @@
 using Microsoft.Extensions.DependencyInjection;
+using Perch.Files;
 using Perch.FunctionalTests.Datagrams;
 using Perch.FunctionalTests.Files;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Files;
-using Perch.Protocols.Record;
-using Perch.Protocols.Tftp;
+using Perch.Records;
+using Perch.Tftp;
 
 namespace Perch.FunctionalTests.Telemetry;
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Perch.Configuration;
 using Perch.Connections;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Bytes;
 

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Configuration;
 using Perch.Connections;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Chargen;
 

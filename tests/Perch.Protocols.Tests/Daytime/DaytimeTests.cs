@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Daytime;
 

@@ -1,4 +1,5 @@
 using Perch.Connections;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Discard;
 

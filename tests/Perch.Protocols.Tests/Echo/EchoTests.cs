@@ -1,5 +1,6 @@
 using Perch.Configuration;
 using Perch.Connections;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Echo;
 

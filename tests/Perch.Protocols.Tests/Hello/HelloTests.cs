@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
+using Perch.Tests.Shared;
 
 namespace Perch.Protocols.Tests.Hello;
 

@@ -1,8 +1,7 @@
-using Perch.Protocols.Record;
-using Perch.Protocols.Record.Sqlite;
+using Perch.Records.Sqlite;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record.Sqlite;
+namespace Perch.Records.Tests.Sqlite;
 
 public sealed class SqliteFaultTests : IDisposable
 {

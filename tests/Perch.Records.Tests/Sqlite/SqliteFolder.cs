@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Text;
 using Microsoft.Extensions.Logging.Testing;
-using Perch.Protocols.Record;
-using Perch.Protocols.Record.Sqlite;
+using Perch.Records.Sqlite;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record.Sqlite;
+namespace Perch.Records.Tests.Sqlite;
 
 /// <summary>A folder with a database in it, and what a test does to it.</summary>
 internal sealed class SqliteFolder : IDisposable

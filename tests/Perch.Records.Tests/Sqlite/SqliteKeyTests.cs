@@ -1,4 +1,4 @@
-namespace Perch.Protocols.Tests.Record.Sqlite;
+namespace Perch.Records.Tests.Sqlite;
 
 public sealed class SqliteKeyTests : IDisposable
 {

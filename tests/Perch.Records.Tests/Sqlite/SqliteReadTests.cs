@@ -1,6 +1,6 @@
-using Perch.Protocols.Record;
+using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Record.Sqlite;
+namespace Perch.Records.Tests.Sqlite;
 
 public sealed class SqliteReadTests : IDisposable
 {

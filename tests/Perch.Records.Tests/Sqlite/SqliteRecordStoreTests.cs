@@ -1,7 +1,6 @@
 using System.Text;
-using Perch.Protocols.Record;
 
-namespace Perch.Protocols.Tests.Record.Sqlite;
+namespace Perch.Records.Tests.Sqlite;
 
 public sealed class SqliteRecordStoreTests : IDisposable
 {

@@ -1,6 +1,6 @@
-using Perch.Protocols.Record.Sqlite;
+using Perch.Records.Sqlite;
 
-namespace Perch.Protocols.Tests.Record.Sqlite;
+namespace Perch.Records.Tests.Sqlite;
 
 public sealed class SqliteRetentionTests : IDisposable
 {

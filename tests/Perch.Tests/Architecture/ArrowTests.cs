@@ -2,14 +2,20 @@ using System.Xml.Linq;
 
 namespace Perch.Tests.Architecture;
 
-/// <summary>References run one way: Wire, Perch, Protocols, Server; and Wire, Cli.</summary>
+/// <summary>Each project uses only projects that stand above it in the list, from those that depend on nothing to the applications.</summary>
 public sealed class ArrowTests
 {
     [Theory]
+    [InlineData("Perch.Linux")]
     [InlineData("Perch.Wire")]
-    [InlineData("Perch.Transport")]
-    [InlineData("Perch", "Perch.Transport", "Perch.Wire")]
-    [InlineData("Perch.Protocols", "Perch", "Perch.Wire")]
+    [InlineData("Perch.Transport", "Perch.Linux")]
+    [InlineData("Perch", "Perch.Linux", "Perch.Transport", "Perch.Wire")]
+    [InlineData("Perch.Protocols", "Perch", "Perch.Transport", "Perch.Wire")]
+    [InlineData("Perch.Records", "Perch", "Perch.Linux", "Perch.Transport", "Perch.Wire")]
+    [InlineData("Perch.Records.Postgres", "Perch", "Perch.Records", "Perch.Wire")]
+    [InlineData("Perch.Files", "Perch", "Perch.Linux", "Perch.Transport", "Perch.Wire")]
+    [InlineData("Perch.Files.S3", "Perch", "Perch.Files", "Perch.Linux", "Perch.Wire")]
+    [InlineData("Perch.Tftp", "Perch", "Perch.Files", "Perch.Wire")]
     [InlineData("Perch.Cli", "Perch.Wire")]
     public void Project_References_FollowTheArrows(string project, params string[] allowed)
     {
@@ -20,10 +26,16 @@ public sealed class ArrowTests
     }
 
     [Theory]
+    [InlineData("Perch.Linux")]
     [InlineData("Perch.Wire")]
     [InlineData("Perch.Transport")]
     [InlineData("Perch")]
     [InlineData("Perch.Protocols")]
+    [InlineData("Perch.Records")]
+    [InlineData("Perch.Records.Postgres")]
+    [InlineData("Perch.Files")]
+    [InlineData("Perch.Files.S3")]
+    [InlineData("Perch.Tftp")]
     [InlineData("Perch.Cli")]
     public void Project_Packages_KnowNoLoggerAndNoExporter(string project) =>
         Assert.DoesNotContain(References(project, "PackageReference"), IsTheServers);
@@ -32,6 +44,7 @@ public sealed class ArrowTests
     public void Server_Packages_KnowThem() => Assert.Contains(References("Perch.Server", "PackageReference"), IsTheServers);
 
     [Theory]
+    [InlineData("Perch.Linux")]
     [InlineData("Perch.Wire")]
     [InlineData("Perch.Transport")]
     public void Project_Frameworks_AreTheBaseOneOnly(string project) => Assert.Empty(References(project, "FrameworkReference"));
@@ -40,6 +53,21 @@ public sealed class ArrowTests
     public void Transport_Packages_AreAbstractionsOnly() => Assert.Equal(
         ["Microsoft.AspNetCore.Connections.Abstractions", "Microsoft.Extensions.Logging.Abstractions"],
         References("Perch.Transport", "PackageReference"));
+
+    /// <summary>An application with its own protocols, or the small ones, gets no database, no cloud SDK and no logger.</summary>
+    [Theory]
+    [InlineData("Perch")]
+    [InlineData("Perch.Protocols")]
+    [InlineData("Perch.Files")]
+    [InlineData("Perch.Tftp")]
+    public void Project_LockFile_HasNoPackageOfAStore(string project)
+    {
+        var packages = File.ReadAllText(Repository.PathOf($"src/{project}/packages.lock.json"));
+
+        Assert.All(
+            ["AWSSDK", "Npgsql", "SQLitePCLRaw", "Polly", "Serilog", "OpenTelemetry"],
+            name => Assert.DoesNotContain($"\"{name}", packages, StringComparison.OrdinalIgnoreCase));
+    }
 
     private static bool IsTheServers(string package) =>
         package.StartsWith("Serilog", StringComparison.OrdinalIgnoreCase) || package.StartsWith("OpenTelemetry", StringComparison.OrdinalIgnoreCase);

@@ -10,6 +10,10 @@ internal static class Repository
     public static IEnumerable<string> Sources() => Directory.EnumerateFiles(PathOf("src"), "*.cs", SearchOption.AllDirectories)
         .Where(f => !Path.GetRelativePath(Root, f).Split(Path.DirectorySeparatorChar).Intersect(["bin", "obj"]).Any());
 
+    /// <summary>The Markdown pages.</summary>
+    public static IEnumerable<string> Pages() => Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories)
+        .Where(f => !Path.GetRelativePath(Root, f).Split(Path.DirectorySeparatorChar).Intersect(["bin", "obj", "node_modules"]).Any());
+
     private static string Find()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);

@@ -60,6 +60,23 @@ public sealed class EndpointConfigTests
     public void Equals_OptionOrGuardChanged_IsNotEqual(string key, string value) =>
         Assert.NotEqual(Of(Written), Read(One(Written), ($"Perch:Endpoints:e:{key}", value)).Endpoints["e"]);
 
+    /// <summary>A property without an equality by value would make each reload replace every endpoint, or none.</summary>
+    [Theory]
+    [InlineData(typeof(EndpointConfig))]
+    [InlineData(typeof(ListenAddress))]
+    [InlineData(typeof(GuardOptions))]
+    public void Properties_OfWhatAReloadCompares_AreEqualByValue(Type type)
+    {
+        Assert.All(type.GetProperties().Where(p => p.CanWrite), property =>
+        {
+            var compared = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+            var equals = compared.GetMethod(nameof(Equals), [typeof(object)])!.DeclaringType;
+            Assert.True(compared.IsEnum || (equals != typeof(object) && equals != typeof(ValueType)), property.Name);
+        });
+        var declared = type.GetMethod(nameof(Equals), [type])!;
+        Assert.NotNull(declared.GetCustomAttributes(typeof(System.Runtime.CompilerServices.CompilerGeneratedAttribute), false).SingleOrDefault());
+    }
+
     [Fact]
     public void Equals_OtherTotalOfConnections_IsNotEqual() =>
         Assert.NotEqual(Of(Written), Read(One(Written), ("Perch:MaxConnections", "9")).Endpoints["e"]);

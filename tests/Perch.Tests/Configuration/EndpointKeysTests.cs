@@ -20,7 +20,7 @@ public sealed class EndpointKeysTests
         Assert.Equal("tcp 0.0.0.0:25000", endpoint.Listen.ToString());
         Assert.Equal(7, endpoint.Listen.Backlog);
         Assert.Equal(new GuardOptions { MaxConnections = 3, IdleTimeout = TimeSpan.FromSeconds(5) }, endpoint.Guards);
-        var options = Assert.IsType<EchoTestOptions>(endpoint.Options);
+        var options = Assert.IsType<EchoTestOptions>(endpoint.Options.Value);
         Assert.Equal(
             ("GOT:", true, new TimeSpan(1, 0, 0, 1), Framing.Line, 1000),
             (options.Prefix, options.Loud, options.Delay, options.Framing, options.MaxMessageBytes));
@@ -93,7 +93,7 @@ public sealed class EndpointKeysTests
         var endpoint = Read(One(""" "Port": 1, "Protocol": "echo", "Options": { "Prefix": "a", "MaxMessageBytes": 9 } """),
             ("Perch:Endpoints:e:Port", "2"), ("PERCH:ENDPOINTS:E:OPTIONS:PREFIX", "b")).Endpoints["e"];
 
-        var options = Assert.IsType<EchoTestOptions>(endpoint.Options);
+        var options = Assert.IsType<EchoTestOptions>(endpoint.Options.Value);
         Assert.Equal((2, "b", 9), (endpoint.Listen.Port, options.Prefix, options.MaxMessageBytes));
     }
 

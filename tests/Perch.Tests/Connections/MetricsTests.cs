@@ -37,7 +37,7 @@ public sealed class MetricsTests
         Assert.Equal(
             [(1, "endpoint=test outcome=Completed protocol=test"), (1, "endpoint=test outcome=HandlerFault protocol=test")],
             readings.Of("perch.connections.ended").Where(ended => ended.Item1 > 0));
-        Assert.Equal(Enum.GetValues<ConnectionOutcome>().Length, readings.Of("perch.connections.ended").Count);
+        Assert.Equal(Enum.GetValues<ConnectionOutcome>().Length, readings.Of("perch.connections.ended").Length);
         Assert.Equal(
             [(4, "endpoint=test outcome=Completed protocol=test"), (0, "endpoint=test outcome=HandlerFault protocol=test")],
             readings.Of("perch.connection.duration"));

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Time.Testing;
 using Perch.Connections;
-using Perch.Tests.Fakes;
 using Perch.Tests.Shared;
 
 namespace Perch.Tests.Connections;

@@ -2,7 +2,7 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Perch.Connections;
 using Perch.Datagrams;
-using Perch.Tests.Fakes;
+using Perch.Tests.Shared;
 
 namespace Perch.Tests.Datagrams;
 

@@ -3,7 +3,7 @@ using System.Net;
 using System.Text;
 using Perch.Datagrams;
 using Perch.Endpoints;
-using Perch.Tests.Fakes;
+using Perch.Tests.Shared;
 
 namespace Perch.Tests.Datagrams;
 

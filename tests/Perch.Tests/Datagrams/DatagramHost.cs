@@ -7,7 +7,6 @@ using Microsoft.Extensions.Hosting;
 using Perch.Connections;
 using Perch.Datagrams;
 using Perch.Endpoints;
-using Perch.Tests.Fakes;
 using Perch.Tests.Shared;
 
 namespace Perch.Tests.Datagrams;

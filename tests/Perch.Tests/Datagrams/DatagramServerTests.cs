@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Perch.Datagrams;
 using Perch.Endpoints;
 using Perch.Messages;
-using Perch.Tests.Fakes;
+using Perch.Tests.Shared;
 
 namespace Perch.Tests.Datagrams;
 

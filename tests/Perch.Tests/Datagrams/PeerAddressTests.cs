@@ -1,5 +1,6 @@
 using System.Net;
 using Perch.Datagrams;
+using Perch.Linux;
 
 namespace Perch.Tests.Datagrams;
 

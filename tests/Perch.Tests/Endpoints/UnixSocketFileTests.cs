@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Perch.Endpoints;
 using Perch.Tests.Fakes;
+using Perch.Tests.Shared;
 
 namespace Perch.Tests.Endpoints;
 

@@ -53,8 +53,7 @@ internal sealed class TestPipeline : IDisposable
             Protocol = new("test", handler.GetType(), typeof(NoOptions)),
             Guards = Guards,
             TotalConnections = TotalConnections,
-            Options = new NoOptions(),
-            OptionsText = "",
+            Options = new(new NoOptions(), ""),
         },
         handler, Services, Leave);
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 using Perch.Configuration;
 using Perch.Lifecycle;
 using Perch.Tests.Fakes;
+using Perch.Tests.Shared;
 
 namespace Perch.Tests.Lifecycle;
 

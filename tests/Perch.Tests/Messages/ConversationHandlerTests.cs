@@ -58,7 +58,7 @@ public sealed class ConversationHandlerTests : IDisposable
         var serving = _pipeline.ServeAsync(new LineConversation((incoming, c) => Echo(incoming, c).Take(2)), _connection);
 
         await AssertEndAsync(serving, ConnectionOutcome.Completed, messages: 2, text: "a\nb\n");
-        Assert.Equal(2, readings.Of("perch.message.duration").Count);
+        Assert.Equal(2, readings.Of("perch.message.duration").Length);
     }
 
     [Fact]

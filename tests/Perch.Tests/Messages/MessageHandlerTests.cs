@@ -124,7 +124,7 @@ public sealed class MessageHandlerTests : IDisposable
         await AssertEndAsync(serving, ConnectionOutcome.PeerClosed, messages: 3, text: "a\nb\nc\n");
 
         var durations = readings.Of("perch.message.duration");
-        Assert.Equal(3, durations.Count);
+        Assert.Equal(3, durations.Length);
         Assert.All(durations, d =>
         {
             Assert.InRange(d.Value, 0, 10);

@@ -1,8 +1,8 @@
 using System.Text;
-using Perch.Protocols.Tests.Record;
+using Perch.Tests.Shared;
 using Perch.Transport;
 
-namespace Perch.Protocols.Tests.Once;
+namespace Perch.Tests.Messages;
 
 public sealed class OnceReaderTests
 {

@@ -2,11 +2,11 @@ using System.IO.Pipelines;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using Perch.Protocols.Once;
+using Perch.Messages;
 using Perch.Tests.Shared;
 using Perch.Transport.Timers;
 
-namespace Perch.Protocols.Tests.Once;
+namespace Perch.Tests.Messages;
 
 /// <summary>A reader of one message on virtual time. It runs within each call until it waits again.</summary>
 internal sealed class OnceScene : IDisposable

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Testing;
-using Perch.Protocols.Retention;
+using Perch.Stores;
 using Perch.Tests.Shared;
 
-namespace Perch.Protocols.Tests.Retention;
+namespace Perch.Tests.Stores;
 
 public sealed class RetentionClockTests
 {

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.S3;
+using Perch.Files;
+using Perch.Files.S3;
 using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files.S3;

@@ -1,10 +1,10 @@
 using System.Text;
 using Amazon.S3.Model;
 using Microsoft.Extensions.Time.Testing;
+using Perch.Files;
+using Perch.Files.S3;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.S3;
-using Perch.Protocols.Tests.Files;
+using Perch.Tests.Shared;
 
 namespace Perch.FunctionalTests.Files.S3;
 
@@ -144,7 +144,7 @@ public sealed class S3PartsTests
     public async Task Name_LongerThanTheKeyMayBe_IsRefused(string kind)
     {
         await using var scene = await StoreScene.OpenAsync(kind);
-        var most = Perch.Protocols.Files.S3.S3Bucket.MaxKeyBytes - Encoding.UTF8.GetByteCount(scene.Options.Prefix);
+        var most = Perch.Files.S3.S3Bucket.MaxKeyBytes - Encoding.UTF8.GetByteCount(scene.Options.Prefix);
         var name = string.Join('/', Enumerable.Repeat(new string('n', 99), 10))[..most];
         await scene.Store.PutAsync(name, "text");
         Assert.Equal("text", await scene.Store.ReadTextAsync(name));

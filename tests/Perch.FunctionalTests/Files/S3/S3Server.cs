@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using Amazon.S3;
 using Amazon.S3.Model;
-using Perch.Protocols.Files;
-using Perch.Protocols.Files.S3;
+using Perch.Files.S3;
 
 namespace Perch.FunctionalTests.Files.S3;
 
@@ -27,7 +26,7 @@ internal static class S3Server
     public static Uri Url(string kind) => new(UrlOf(kind) ?? throw new InvalidOperationException($"{Variable(kind)} is not set: see .ci/s3-server."));
 
     /// <summary>Options for a store under a prefix of its own, with the smallest parts that S3 takes.</summary>
-    public static async Task<FileStoreOptions> OptionsAsync(string kind, Action<FileStoreOptions>? configure = null)
+    public static async Task<S3Options> OptionsAsync(string kind, Action<S3Options>? configure = null)
     {
         var options = WithoutBucket(kind);
         options.Bucket = await Buckets.GetOrAdd(kind, MakeBucketAsync);
@@ -89,9 +88,9 @@ internal static class S3Server
         }
     }
 
-    private static FileStoreOptions WithoutBucket(string kind) => new()
+    private static S3Options WithoutBucket(string kind) => new()
     {
-        Store = FileStoreKind.S3,
+        Store = S3Registration.StoreName,
         ServiceUrl = Url(kind).ToString(),
         PathStyle = true,
         AccessKey = "test:tester",

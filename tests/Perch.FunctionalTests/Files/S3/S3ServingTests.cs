@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Perch.Files.S3;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Files;
 using Xunit.Abstractions;
 
 namespace Perch.FunctionalTests.Files.S3;
@@ -236,10 +236,10 @@ public sealed class S3ServingTests(ITestOutputHelper output)
         return bytes;
     }
 
-    private static async Task<ServerFolder> FolderAsync(Action<FileStoreOptions>? configure = null) =>
+    private static async Task<ServerFolder> FolderAsync(Action<S3Options>? configure = null) =>
         new(new ServerSettings { Log = "Warning", Files = await FilesAsync(configure) }.With("files", Endpoint));
 
-    private static async Task<string> FilesAsync(Action<FileStoreOptions>? configure = null)
+    private static async Task<string> FilesAsync(Action<S3Options>? configure = null)
     {
         var options = await S3Server.OptionsAsync(S3Server.Swift, configure);
         return JsonSerializer.Serialize(new

@@ -1,4 +1,4 @@
-using Perch.Protocols.Record;
+using Perch.Records.Postgres;
 
 namespace Perch.FunctionalTests.Record.Postgres;
 
@@ -11,7 +11,7 @@ public sealed class PgBouncerTests(PostgresServer server) : IClassFixture<Postgr
         const int Rounds = 30;
         var database = await server.NewDatabaseAsync();
         await using var bouncer = await PgBouncer.StartAsync(server, connections: 2);
-        var options = () => new RecordsOptions { Retention = { MaxRows = 1000 } };
+        var options = () => new PostgresOptions { Retention = { MaxRows = 1000 } };
         await using var one = await PostgresStoreTests.OpenAsync(bouncer.Through(database), options());
         await using var other = await PostgresStoreTests.OpenAsync(bouncer.Through(database), options());
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using Perch.FunctionalTests.Hosting;
-using Perch.Protocols.Record;
+using Perch.Records;
 
 namespace Perch.FunctionalTests.Record.Postgres;
 

@@ -3,8 +3,8 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using Perch.Protocols.Record;
-using Perch.Protocols.Record.Postgres;
+using Perch.Records;
+using Perch.Records.Postgres;
 
 namespace Perch.FunctionalTests.Record.Postgres;
 
@@ -285,14 +285,14 @@ public sealed class PostgresStoreTests(PostgresServer server) : IClassFixture<Po
         Assert.Equal([3L], await PostgresServer.QueryAsync<long>(database, "SELECT sequence FROM perch_senders"));
     }
 
-    internal static PostgresRecordStore Create(string connectionString, RecordsOptions? options = null, TimeProvider? time = null, ILogger<PostgresRecordStore>? logger = null)
+    internal static PostgresRecordStore Create(string connectionString, PostgresOptions? options = null, TimeProvider? time = null, ILogger<PostgresRecordStore>? logger = null)
     {
         options ??= new();
         options.ConnectionString = connectionString;
         return new(options, time ?? TimeProvider.System, logger ?? NullLogger<PostgresRecordStore>.Instance);
     }
 
-    internal static async Task<PostgresRecordStore> OpenAsync(string connectionString, RecordsOptions? options = null)
+    internal static async Task<PostgresRecordStore> OpenAsync(string connectionString, PostgresOptions? options = null)
     {
         var store = Create(connectionString, options);
         await store.OpenAsync(CancellationToken.None);
