@@ -157,7 +157,7 @@ internal sealed partial class S3Publisher(S3Bucket bucket, S3Files files, S3Chec
 
     private static partial class Log
     {
-        [LoggerMessage(4602, LogLevel.Warning, "What is left of an upload could not be saved or cleaned up: {Problem}", EventName = "S3UploadLeft")]
+        [LoggerMessage(4602, LogLevel.Warning, "An unfinished upload could not be saved or cleaned up: {Problem}", EventName = "S3UploadLeft")]
         public static partial void Left(ILogger logger, string problem);
     }
 }

@@ -1,9 +1,9 @@
 namespace Perch.Files;
 
 /// <summary>The store did not do what was asked of it.</summary>
-/// <param name="code">What a peer is told: one of the codes of the README.</param>
+/// <param name="code">The code for the peer: one of the codes of the README.</param>
 /// <param name="text">The same in words, safe to send to the peer.</param>
-/// <param name="detail">For the operator's log and the readiness; the text where it is null.</param>
+/// <param name="detail">The text for the operator's log and for readiness; null if it is the text for the peer.</param>
 /// <param name="inner">What the system said.</param>
 internal sealed class FileStoreException(string code, string text, string? detail = null, Exception? inner = null) : Exception(detail ?? text, inner)
 {
@@ -14,10 +14,10 @@ internal sealed class FileStoreException(string code, string text, string? detai
     /// <summary>The store itself is in trouble, and not what the peer asked for.</summary>
     public bool IsStoreFault => !IsOfRequest && (Code is "unavailable" or "full" or "corrupt");
 
-    /// <summary>Only this request was too much: a peer that announces more than the disk has puts nobody in trouble.</summary>
+    /// <summary>Only this request was too large: other uploads are not affected if a peer announces more than the disk has.</summary>
     public bool IsOfRequest { get; init; }
 
-    /// <summary>Nobody waited any more: what was asked may still be done.</summary>
+    /// <summary>The caller stopped waiting; the request may still be carried out.</summary>
     public bool IsLate { get; init; }
 
     /// <summary>The limit that is reached, if dropping idle uploads would make room.</summary>

@@ -57,7 +57,7 @@ internal class FileStoreOptions
     [Range(0, long.MaxValue)]
     public long MinFreeBytes { get; set; } = 64 * 1024 * 1024;
 
-    /// <summary>When an unfinished upload that nobody goes on with is deleted. Default 1 day.</summary>
+    /// <summary>Time without new bytes after which an unfinished upload is deleted. Default 1 day.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "3650.00:00:00")]
     public TimeSpan AbandonAfter { get; set; } = TimeSpan.FromDays(1);
 }

@@ -8,7 +8,7 @@ internal sealed class LinkOptions
 {
     private readonly Option<bool> _tls = new("--tls") { Description = "Speak TLS, as tls:// does." };
     private readonly Option<FileInfo?> _ca = FileOption.Create("--ca", "Trust the certificates in this PEM file, and no others.");
-    private readonly Option<FileInfo?> _cert = FileOption.Create("--cert", "Show this certificate (PEM), where the server asks for one.");
+    private readonly Option<FileInfo?> _cert = FileOption.Create("--cert", "The client certificate (PEM), if the server asks for one.");
     private readonly Option<FileInfo?> _key = FileOption.Create("--key", "The key of --cert, where it is in another file.");
     private readonly Option<string?> _sni = new("--sni") { Description = "The name to ask for and to find in the certificate (default: the URL's host).", HelpName = "name" };
     private readonly Option<bool> _insecure = new("--insecure") { Description = "Take any certificate. Anybody between you and the server can then read and change all." };

@@ -31,7 +31,7 @@ internal static class RecordVerb
     {
         var url = TargetArgument.Create("Where to: record://host[:port], or tcp://, tls://, unix:.");
         var sender = new Option<string?>("--sender") { Description = "The name in the keys: letters, digits, '.', '_', '-' (default: one of its own for each state).", HelpName = "name" };
-        var state = FileOption.Create("--state", "The file that remembers what is not stored yet.");
+        var state = FileOption.Create("--state", "The file that keeps the lines that are not stored yet.");
         var window = NumberOption.Create(
             "--window", $"Lines that may wait for their acknowledgement (default: {DefaultWindow}).", 1, MaxWindow);
         var giveUp = new Option<TimeSpan?>("--give-up") { Description = "End when nothing was stored for so long (default: never).", HelpName = "time", CustomParser = Duration.Parse };

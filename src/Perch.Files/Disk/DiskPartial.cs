@@ -275,7 +275,7 @@ internal sealed class DiskPartial(DiskFolder uploads, string key, string id, boo
         _hash = null;
     }
 
-    /// <summary>Hashes to an offset; what is hashed stays so if a read fails.</summary>
+    /// <summary>Hashes to an offset; bytes that are hashed stay hashed if a read fails.</summary>
     private void Hash(SafeFileHandle file, long end)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(256 * 1024);

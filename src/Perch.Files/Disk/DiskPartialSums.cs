@@ -39,7 +39,7 @@ internal sealed class DiskPartialSums
         share.Bytes = bytes;
     }
 
-    /// <summary>Another peer goes on with the upload.</summary>
+    /// <summary>Another peer resumes the upload.</summary>
     public void Move(DiskShare share, UploadSource? source)
     {
         if (!share.IsCounted) return;

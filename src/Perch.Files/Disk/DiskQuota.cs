@@ -90,7 +90,7 @@ internal sealed class DiskQuota(FileStoreOptions options, TimeProvider time, Fun
     /// <param name="more">Bytes of them that are still to come.</param>
     /// <param name="replaced">Bytes of the file that has the name; null if no file has it.</param>
     /// <param name="source">The peer; null if it is not known.</param>
-    /// <param name="resumed">The upload that goes on; null for a new one.</param>
+    /// <param name="resumed">The upload that is resumed; null for a new one.</param>
     /// <exception cref="FileStoreException"><c>quota</c>, <c>full</c>.</exception>
     public DiskReservation Begin(long? length, long more, long? replaced, UploadSource? source, DiskShare? resumed)
     {

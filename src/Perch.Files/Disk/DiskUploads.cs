@@ -46,7 +46,7 @@ internal sealed class DiskUploads(DiskLayout layout, DiskQuota quota, FileStoreO
         lock (_lock) partial.IdleNode ??= _idle.AddLast(partial);
     }
 
-    /// <summary>An uploader goes on with the upload. Called under its lock.</summary>
+    /// <summary>Marks an upload that is resumed. Called under its lock.</summary>
     public void MarkBusy(DiskPartial partial)
     {
         lock (_lock) RemoveIdle(partial);

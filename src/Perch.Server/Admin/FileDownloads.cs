@@ -36,7 +36,7 @@ internal static class FileDownloads
         }
     }
 
-    /// <summary>Tells a client that wants to go on with an upload where to begin.</summary>
+    /// <summary>The answer with the offset at which a client can resume an upload.</summary>
     private static async Task AddUploadOffsetAsync(HttpContext context, IFileStore store, FileName name)
     {
         if ((await store.StatAsync(name, context.RequestAborted)).Partial is var durable and > 0)

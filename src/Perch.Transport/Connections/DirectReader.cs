@@ -69,7 +69,7 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     /// <summary>All bytes that were received.</summary>
     public long BytesReceived { get; private set; }
 
-    /// <summary>Bytes that blocks occupy which hold what is not consumed yet.</summary>
+    /// <summary>Bytes of the blocks that hold unconsumed bytes.</summary>
     public long BytesOccupied => _received.Occupied;
 
     /// <summary>A read waits for news.</summary>
@@ -190,10 +190,10 @@ internal sealed class DirectReader(DirectConnection connection, bool looksFirst)
     /// <summary>Ends a waiting read with the connection's error.</summary>
     public void Fail() => Resume();
 
-    /// <summary>Receives nothing until <see cref="EndPause"/>. What is received already can be read.</summary>
+    /// <summary>Receives nothing until <see cref="EndPause"/>. Bytes that were received before can be read.</summary>
     public void Pause() => _isPaused = true;
 
-    /// <summary>Receives again. A read that waits goes on by itself.</summary>
+    /// <summary>Receives again. A waiting read continues without another call.</summary>
     public void EndPause()
     {
         _isPaused = false;

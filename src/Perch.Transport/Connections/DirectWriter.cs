@@ -38,7 +38,7 @@ internal sealed class DirectWriter(DirectConnection connection) : PipeWriter
     /// <summary>All bytes that the system has taken.</summary>
     public long BytesSent { get; private set; }
 
-    /// <summary>Bytes that blocks occupy which hold what is not sent yet.</summary>
+    /// <summary>Bytes of the blocks that hold unsent bytes.</summary>
     public long BytesOccupied => _staged.Occupied + (_backlog?.BytesOccupied ?? 0);
 
     /// <summary>Odd while a flush waits for the peer to read; every wait has a number of its own.</summary>

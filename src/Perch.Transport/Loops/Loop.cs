@@ -251,7 +251,7 @@ internal sealed partial class Loop : IDisposable
         }
     }
 
-    /// <remarks>The log needs memory too: without any, the loop goes on and the line is lost.</remarks>
+    /// <remarks>The log needs memory too: if there is none, the line is lost and the loop continues.</remarks>
     private void Report(Exception exception)
     {
         try

@@ -24,7 +24,7 @@ internal sealed class PerchSettings
     [Range(1, 10_000_000)]
     public int MaxConnections { get; set; } = Math.Max(DescriptorPlan.OfProcess.Connections, 1);
 
-    /// <summary>Most bytes of memory that peers may occupy. Default: half of the memory of the container, or of the machine.</summary>
+    /// <summary>Maximum memory that peers may occupy, in bytes. Default: half of the memory that the garbage collector may use.</summary>
     [Range(MemoryPlan.Least, MemoryPlan.Largest)]
     public long? MemoryBudget { get; set; }
 

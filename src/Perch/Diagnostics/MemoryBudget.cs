@@ -104,7 +104,7 @@ internal sealed partial class MemoryBudget : IHostedService, IMemoryBudget, IDis
         return Task.CompletedTask;
     }
 
-    /// <remarks>It goes on until the end of the host: connections that drain count too.</remarks>
+    /// <remarks>The check runs until the host ends: draining connections count too.</remarks>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public void Dispose()

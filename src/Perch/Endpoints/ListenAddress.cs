@@ -16,7 +16,7 @@ internal sealed record ListenAddress(IPAddress? Address, int Port, string? UnixS
     /// <summary>The implementation that serves the connections; unused by UDP.</summary>
     public SocketEngine SocketEngine { get; init; }
 
-    /// <summary>Where the handlers of the direct transport go on; the default with every other.</summary>
+    /// <summary>The thread on which handlers of the direct transport continue; the default with other engines.</summary>
     public ContinuationScheduling Scheduling { get; init; }
 
     /// <summary>TCP: other processes of the same user may bind the port too.</summary>

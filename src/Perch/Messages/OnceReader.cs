@@ -14,7 +14,7 @@ namespace Perch.Messages;
 /// </summary>
 /// <remarks>
 /// The quiet time counts from when a read begins to wait, so that the time that a store takes does not count. The timer is not
-/// restarted for each receive: when it is early, the read goes on and the timer is started for the rest.
+/// restarted for each receive: if it is early, the read continues and the timer starts again for the rest.
 /// </remarks>
 /// <param name="connection">The connection. Its own reader is used beside this one only after the message.</param>
 /// <param name="quietTime">The quiet time; zero ends the message with the first receive.</param>
