@@ -49,7 +49,10 @@ internal sealed class DatagramHost : IAsyncDisposable
         return host;
     }
 
-    public EndpointStatus Status(string endpoint = "u") => _manager.Status().Single(e => e.Name == endpoint);
+    public EndpointStatus Status(string endpoint = "u") => Versions(endpoint).Single();
+
+    /// <summary>Two while the old version of an endpoint has not ended.</summary>
+    public EndpointStatus[] Versions(string endpoint = "u") => [.. _manager.Status().Where(e => e.Name == endpoint)];
 
     public int Port(string endpoint = "u") => Status(endpoint).Port!.Value;
 
